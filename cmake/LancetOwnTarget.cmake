@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# What lancet's own programs are compiled with. Never used on a target that a consumer links.
+include_guard(GLOBAL)
+
+# lancet_own_target(<target>): our warnings, and the processor of this machine with LANCET_NATIVE.
+function(lancet_own_target target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+  if(LANCET_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(LANCET_NATIVE)
+    # All own targets or none: Eigen's alignment follows the processor, and mixing the two crashes.
+    target_compile_options(${target} PRIVATE -march=native)
+  endif()
+endfunction()

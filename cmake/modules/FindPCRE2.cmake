@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# Finds PCRE2 with 8-bit code units: PCRE2::8bit.
+find_path(PCRE2_INCLUDE_DIR pcre2.h)
+find_library(PCRE2_8BIT_LIBRARY NAMES pcre2-8)
+if(PCRE2_INCLUDE_DIR)
+  file(STRINGS ${PCRE2_INCLUDE_DIR}/pcre2.h PCRE2_VERSION REGEX "^#define PCRE2_(MAJOR|MINOR) +[0-9]+")
+  list(TRANSFORM PCRE2_VERSION REPLACE "^.* " "")
+  list(JOIN PCRE2_VERSION "." PCRE2_VERSION)
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(PCRE2
+  REQUIRED_VARS PCRE2_8BIT_LIBRARY PCRE2_INCLUDE_DIR
+  VERSION_VAR PCRE2_VERSION)
+mark_as_advanced(PCRE2_8BIT_LIBRARY PCRE2_INCLUDE_DIR)
+
+if(PCRE2_FOUND AND NOT TARGET PCRE2::8bit)
+  add_library(PCRE2::8bit UNKNOWN IMPORTED)
+  set_target_properties(PCRE2::8bit PROPERTIES
+    IMPORTED_LOCATION ${PCRE2_8BIT_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${PCRE2_INCLUDE_DIR})
+endif()
