@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a report document that several sections need, read once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lancet/atlas/html/field.hpp"
+#include "lancet/atlas/html/units.hpp"
+
+namespace lancet::html {
+
+/// A report document with its units.
+struct report_view {
+  field root;
+  std::int64_t layers = 0;
+  std::int64_t heads = 0;
+  double level = 0.05;                ///< of the false discovery control: effects.level
+  std::string metric;                 ///< of harm, in words: "log odds"
+  std::string unit;                   ///< of harm and effects: "nats"
+  std::vector<html::unit> effects;    ///< of the main effects document
+  std::vector<html::unit> circuit;    ///< with effects filled in from `effects` where the circuit says none
+  std::vector<edge> edges;
+
+  report_view(nlohmann::json const& report, std::string_view where) : root(report, where) {
+    layers = detail::place_index(root["model"]["layers"], 4097).value_or(0);
+    heads = detail::place_index(root["model"]["heads"], 4097).value_or(0);
+    level = root["effects"]["level"].number().value_or(0.05);
+    metric = words(root["harm"]["metric"].text_or(root["effects"]["metric"].text_or("harm")));
+    unit = root["harm"]["unit"].text_or(guessed_unit(metric));
+    effects = read_units(root["effects"]);
+    circuit = circuit_units();
+    edges = read_edges(root["circuit"]["edges"]);
+  }
+
+  /// The unit of an effects document's values.
+  [[nodiscard]] std::string unit_of(field const& document) const {
+    return document["metric_unit"].text_or(guessed_unit(words(document["metric"].text_or(""))));
+  }
+
+  /// "log_odds" as "log odds".
+  [[nodiscard]] static std::string words(std::string name) {
+    for (char& c : name) c = c == '_' ? ' ' : c;
+    return name;
+  }
+
+ private:
+  /// Log-probabilities and log-odds are in nats throughout the library.
+  [[nodiscard]] static std::string guessed_unit(std::string_view metric) {
+    return metric.substr(0, 3) == "log" ? "nats" : "";
+  }
+
+  [[nodiscard]] std::vector<html::unit> circuit_units() const {
+    std::vector<html::unit> out;
+    std::string const kind = root["circuit"]["unit"].text_or(root["effects"]["unit"].text_or("unit"));
+    for (field const& f : root["circuit"]["units"].items()) {
+      html::unit u = read_unit(f, kind);
+      if (!u.effect) {
+        for (html::unit const& e : effects) {
+          if (contains({e}, u) && e.position == u.position) {
+            u = e;
+            break;
+          }
+        }
+      }
+      out.push_back(std::move(u));
+    }
+    return out;
+  }
+};
+
+}  // namespace lancet::html

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a tensor backend is: storage, copies, prepared weights, and a list of the operations it does better.
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include "lancet/core/tensor.hpp"
+#include "lancet/core/view.hpp"
+
+namespace lancet {
+
+/// The operations that a backend may override; every one has a fallback in `ops/`. A backend that lists a tag must have
+/// a static member of the tag's name with the signature of the function in `ops/`: a listed override that does not fit
+/// is an error of the compiler, never a silent fallback.
+namespace op {
+struct fill {};
+struct scale {};
+struct axpy {};
+struct matmul {};
+struct gather_rows {};
+struct scatter_add_rows {};
+struct row_dot {};
+struct scale_columns {};
+struct add_row_vector {};
+struct column_sum {};
+struct norm {};
+struct rope {};
+struct attention {};        // fused, and its adjoint
+struct attention_steps {};  // scores, softmax, mix, and their adjoints
+struct activation {};
+struct log_sum_exp {};
+}  // namespace op
+
+template <class... Ops>
+struct op_list {
+  template <class Op>
+  static constexpr bool contains = (std::is_same_v<Op, Ops> || ...);
+};
+
+/// True if backend `B` lists operation `Op` among its overrides.
+template <class B, class Op>
+inline constexpr bool overrides = B::overrides::template contains<Op>;
+
+/// A tensor backend provides
+///  - `scalar`: float or double;
+///  - `host`: true if its memory can be read by the CPU;
+///  - `storage`: owning zero-filled memory, `storage(count)`, `data()`, `size()`;
+///  - `copy(const_view, view)`: same shape, any strides;
+///  - `upload(scalar const*, view)`, `download(const_view, scalar*)`: from and to contiguous host memory;
+///  - `native(view)`: the backend library's own object over a view;
+///  - `weight`: a matrix [out, in] prepared once for many products (see `plain_weight`);
+///  - `overrides`: an `op_list` of the operations it implements itself.
+/// Laws: `copy` then `download` gives back what was uploaded; an override equals the fallback to rounding.
+template <class B>
+concept tensor_backend = std::floating_point<typename B::scalar> &&
+    requires(const_view<B> in, view<B> out, typename B::scalar* host, typename B::storage storage) {
+      typename B::weight;
+      typename B::overrides;
+      { B::host } -> std::convertible_to<bool>;
+      { storage.data() } -> std::convertible_to<typename B::scalar*>;
+      { storage.size() } -> std::convertible_to<index>;
+      B::copy(in, out);
+      B::upload(host, out);
+      B::download(in, host);
+    };
+
+namespace detail {
+/// Stands at the head of every fallback: fallbacks read memory directly.
+template <class B, class Op>
+constexpr void require_host_or_override() {
+  static_assert(B::host,
+                "lancet: this backend lacks an operation. A backend whose memory is not the host's must list every "
+                "operation in its `overrides`; the tag is named above; see docs/adding-a-backend.md");
+}
+}  // namespace detail
+
+}  // namespace lancet

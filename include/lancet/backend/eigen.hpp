@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Eigen backend: Eigen::Map views, Eigen products for small and changing matrices, prepared weights through a
+// product policy (`product::packed` is lancet's own kernel; `product::eigen`, and `product::cblas` in cblas.hpp).
+#pragma once
+
+#include <Eigen/Core>
+
+#include "lancet/backend/host/operations.hpp"
+#include "lancet/backend/host/packed_weight.hpp"
+#include "lancet/ops/linear.hpp"
+
+namespace lancet::backend {
+
+/// How prepared weights are multiplied. Measured figures: docs/benchmarks.md.
+namespace product {
+/// lancet's register-tiled kernel on packed weights: fastest at every number of rows, and bit-equal for any of them.
+struct packed {
+  template <class B>
+  using weight = host::packed_weight<B>;
+};
+/// Eigen's own product, in tiles of rows and columns that the executor runs.
+struct eigen {
+  template <class B>
+  using weight = plain_weight<B>;
+};
+}  // namespace product
+
+template <class Scalar, class Product = product::packed>
+struct eigen : host::operations<eigen<Scalar, Product>, Scalar> {
+  using base = host::operations<eigen<Scalar, Product>, Scalar>;
+  using typename base::in;
+  using typename base::out;
+  static constexpr char const* name = "eigen";
+  using overrides = op_list<op::axpy, op::matmul, op::scale_columns, op::add_row_vector, op::column_sum, op::norm,
+                            op::rope, op::attention, op::activation, op::log_sum_exp>;
+  using weight = typename Product::template weight<eigen>;
+
+  using matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+  /// Eigen::Map of a view: [rows, cols], row-major with the view's stride.
+  static auto native(out v) {
+    return Eigen::Map<matrix, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride));
+  }
+  static auto native(in v) {
+    return Eigen::Map<matrix const, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride));
+  }
+
+  /// Tiles of c are products of their own, cut by shape alone; Eigen's threads never run inside them.
+  static void matmul(in a, ops::transpose ta, in b, ops::transpose tb, out c,
+                     bool accumulate) {
+    constexpr index tile_rows = 64, tile_cols = 512;
+    index const across = (c.cols + tile_cols - 1) / tile_cols, down = (c.rows + tile_rows - 1) / tile_rows;
+    parallel_for(across * down, [&](index tile) {
+      index const i = tile / across * tile_rows, m = std::min(tile_rows, c.rows - i);
+      index const j = tile % across * tile_cols, n = std::min(tile_cols, c.cols - j);
+      auto part = native(c.row_range(i, m).col_range(j, n));
+      auto const left = native(ta == ops::transpose::no ? a.row_range(i, m) : a.col_range(i, m));
+      auto const right = native(tb == ops::transpose::no ? b.col_range(j, n) : b.row_range(j, n));
+      auto const fill = [&](auto const& product) {
+        if (accumulate)
+          part.noalias() += product;
+        else
+          part.noalias() = product;
+      };
+      if (ta == ops::transpose::no && tb == ops::transpose::no) fill(left * right);
+      if (ta == ops::transpose::no && tb == ops::transpose::yes) fill(left * right.transpose());
+      if (ta == ops::transpose::yes && tb == ops::transpose::no) fill(left.transpose() * right);
+      if (ta == ops::transpose::yes && tb == ops::transpose::yes) fill(left.transpose() * right.transpose());
+    });
+  }
+  static void scale_columns(in s, out y) {
+    native(y).array().rowwise() *= native(s).row(0).array();
+  }
+  static void add_row_vector(Scalar a, in v, out y) {
+    native(y).rowwise() += a * native(v).row(0);
+  }
+  static void column_sum(Scalar a, in x, out y) {
+    for (index i = 0; i < x.rows; ++i) native(y).row(0) += a * native(x).row(i);
+  }
+};
+
+}  // namespace lancet::backend

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix product with a right-hand side packed once: C[m, n] (+)= A[m, k] · B[k, n].
+//
+// Weights do not change during analysis, so they are laid out once in panels of the register tile's width and every
+// later product streams them. Loops around the tile follow Goto and van de Geijn, "Anatomy of high-performance matrix
+// multiplication" (2008), without packing A: its rows are short and stay in cache.
+#pragma once
+
+#include <algorithm>
+
+#include "lancet/backend/gemm/microkernel.hpp"
+#include "lancet/core/aligned.hpp"
+#include "lancet/core/executor.hpp"
+
+namespace lancet::gemm {
+
+/// Where element (p, j) of a logical [k, n] matrix lies: data[p * k_stride + j * n_stride].
+template <class T>
+struct strided {
+  T const* data;
+  index k_stride;
+  index n_stride;
+};
+
+/// A [k, n] matrix in panels of `columns` columns, each panel [k, columns] row-major and padded with zeros.
+template <class T>
+class packed_matrix {
+ public:
+  packed_matrix() = default;
+  packed_matrix(index k, index n, strided<T> source)
+      : k_(k), n_(n), columns_(kernels<T>().columns), data_(panels() * k * columns_) {
+    parallel_for(panels(), [&](index panel) {
+      index const first = panel * columns_;
+      index const count = std::min(columns_, n_ - first);
+      T* out = data_.data() + panel * k_ * columns_;
+      if (source.n_stride == 1) {
+        for (index p = 0; p < k_; ++p)
+          std::copy_n(source.data + p * source.k_stride + first, count, out + p * columns_);
+      } else {
+        for (index j = 0; j < count; ++j)
+          for (index p = 0; p < k_; ++p)
+            out[p * columns_ + j] = source.data[p * source.k_stride + (first + j) * source.n_stride];
+      }
+    });
+  }
+
+  [[nodiscard]] index k() const { return k_; }
+  [[nodiscard]] index n() const { return n_; }
+  [[nodiscard]] index columns() const { return columns_; }
+  [[nodiscard]] index panels() const { return (n_ + columns_ - 1) / columns_; }
+  [[nodiscard]] T const* panel(index i) const { return data_.data() + i * k_ * columns_; }
+  [[nodiscard]] index bytes() const { return data_.size() * static_cast<index>(sizeof(T)); }
+  [[nodiscard]] T operator()(index p, index j) const {
+    return data_.data()[(j / columns_) * k_ * columns_ + p * columns_ + j % columns_];
+  }
+
+ private:
+  index k_ = 0;
+  index n_ = 0;
+  index columns_ = 1;
+  aligned_buffer<T> data_;
+};
+
+/// c[m, n] (+)= a[m, k] · panels, on the calling thread: `panels` holds ⌈n / columns⌉ panels `panel_stride` apart.
+/// Rows go through the register tile in even strips, so that no strip is much shorter than the others.
+template <class T>
+void multiply_panels(index m, index k, index n, T const* a, index lda, T const* panels, index panel_stride, T* c,
+                     index ldc, bool accumulate) {
+  kernel_set<T> const& set = kernels<T>();
+  index const columns = set.columns;
+  index const strips = (m + set.rows - 1) / set.rows;
+  alignas(64) T edge[kernel_set<T>::most_rows * kernel_set<T>::most_columns];
+  for (index column = 0; column < n; column += columns, panels += panel_stride) {
+    index const width = std::min(columns, n - column);
+    for (index strip = 0, row = 0; strip < strips; ++strip) {
+      index const rows = (m - row + strips - strip - 1) / (strips - strip);
+      T* out = c + row * ldc + column;
+      if (width == columns) {
+        set.tiles[rows](k, a + row * lda, lda, panels, out, ldc, accumulate);
+      } else {
+        set.tiles[rows](k, a + row * lda, lda, panels, edge, columns, false);
+        for (index i = 0; i < rows; ++i)
+          for (index j = 0; j < width; ++j)
+            out[i * ldc + j] = accumulate ? out[i * ldc + j] + edge[i * columns + j] : edge[i * columns + j];
+      }
+      row += rows;
+    }
+  }
+}
+
+/// c[m, n] = (accumulate ? c : bias or 0) + a[m, k] · b. `bias` [n] may be null and is ignored with `accumulate`.
+/// Every element is summed over k in order, in blocks of `k_block`: bit-equal for any m, tiling and thread count.
+template <class T>
+void multiply(index m, T const* a, index lda, packed_matrix<T> const& b, T* c, index ldc, bool accumulate,
+              T const* bias = nullptr) {
+  constexpr index k_block = 512;
+  constexpr index tile_rows = 112;
+  index const k = b.k(), n = b.n(), columns = b.columns(), panels = b.panels();
+  if (m == 0 || n == 0) return;
+
+  index const row_tiles = (m + tile_rows - 1) / tile_rows;
+  index const wanted = std::max<index>(1, 16 / row_tiles);  // enough tiles to balance, few enough to reuse A
+  index const panels_per_tile = std::clamp<index>((panels + wanted - 1) / wanted, 1, 16);
+  index const column_tiles = (panels + panels_per_tile - 1) / panels_per_tile;
+
+  parallel_for(row_tiles * column_tiles, [&](index tile) {
+    index const row = (tile / column_tiles) * m / row_tiles;
+    index const rows = (tile / column_tiles + 1) * m / row_tiles - row;
+    index const panel = (tile % column_tiles) * panels_per_tile;
+    index const first = panel * columns;
+    index const width = std::min(n - first, panels_per_tile * columns);
+    T* out = c + row * ldc + first;
+    bool add = accumulate;
+    if (!add && bias) {
+      for (index i = 0; i < rows; ++i) std::copy_n(bias + first, width, out + i * ldc);
+      add = true;
+    }
+    for (index p = 0; p < k; p += k_block) {
+      multiply_panels(rows, std::min(k_block, k - p), width, a + row * lda + p, lda, b.panel(panel) + p * columns,
+                      k * columns, out, ldc, add);
+      add = true;
+    }
+  });
+}
+
+}  // namespace lancet::gemm
