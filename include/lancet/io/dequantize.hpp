@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,28 +11,19 @@
 #include <type_traits>
 
 #include "lancet/core/error.hpp"
+#include "lancet/io/detail/k_quants.hpp"
+#include "lancet/io/detail/load.hpp"
 #include "lancet/io/half.hpp"
 #include "lancet/io/tensor_type.hpp"
 
 namespace lancet {
 
-static_assert(std::endian::native == std::endian::little,
-              "lancet reads and writes little-endian files in place");
-
 namespace detail {
-
-/// `T` at an address of any alignment.
-template <typename T>
-[[nodiscard]] inline T load(std::byte const* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
 
 using code_bytes_16 = std::array<std::uint8_t, 16>;
 using code_bytes_32 = std::array<std::uint8_t, 32>;
 
-// Each function below turns `blocks` blocks at `in` into floats at `out`. The codes are copied into a local
+// Each function turns `blocks` blocks at `in` into floats at `out`. The codes are copied into a local
 // array first: it cannot alias the output, so the inner loops, whose lengths are constants, become vector
 // code. Products of a scale (11 bits) and a code (at most 8) are exact in float, so results do not depend on
 // whether the compiler fuses the addition.
@@ -79,13 +69,16 @@ inline void dequantize_q4_1(std::byte const* in, std::ptrdiff_t blocks, float* o
   }
 }
 
-/// The 32 five-bit codes of a block: bit i of `fifth` is the high bit of element i.
-[[nodiscard]] inline code_bytes_32 five_bit_codes(std::byte const* low_bits, std::uint32_t fifth) {
-  auto const low = load<code_bytes_16>(low_bits);
+/// The 32 five-bit codes of a block: bit i of the four bytes `fifth` is the high bit of element i.
+[[nodiscard]] inline code_bytes_32 five_bit_codes(std::byte const* fifth, std::byte const* low_halves) {
+  auto const high = load<std::array<std::uint8_t, 4>>(fifth);
+  auto const low = load<code_bytes_16>(low_halves);
   code_bytes_32 codes;
-  for (std::uint32_t i = 0; i < 16; ++i) {
-    codes[i] = static_cast<std::uint8_t>((low[i] & 15u) | (((fifth >> i) & 1u) << 4));
-    codes[i + 16] = static_cast<std::uint8_t>((low[i] >> 4) | (((fifth >> (i + 16)) & 1u) << 4));
+  for (std::size_t i = 0; i < 32; ++i)
+    codes[i] = static_cast<std::uint8_t>(((high[i / 8] >> (i % 8)) & 1) << 4);
+  for (std::size_t i = 0; i < 16; ++i) {
+    codes[i] = static_cast<std::uint8_t>(codes[i] | (low[i] & 15));
+    codes[i + 16] = static_cast<std::uint8_t>(codes[i + 16] | (low[i] >> 4));
   }
   return codes;
 }
@@ -94,7 +87,7 @@ inline void dequantize_q4_1(std::byte const* in, std::ptrdiff_t blocks, float* o
 inline void dequantize_q5_0(std::byte const* in, std::ptrdiff_t blocks, float* out) {
   for (; blocks > 0; --blocks, in += 22, out += 32) {
     float const scale = to_float(load<float16>(in));
-    auto const codes = five_bit_codes(in + 6, load<std::uint32_t>(in + 2));
+    auto const codes = five_bit_codes(in + 2, in + 6);
     for (std::size_t i = 0; i < 32; ++i) out[i] = static_cast<float>(codes[i] - 16) * scale;
   }
 }
@@ -104,7 +97,7 @@ inline void dequantize_q5_1(std::byte const* in, std::ptrdiff_t blocks, float* o
   for (; blocks > 0; --blocks, in += 24, out += 32) {
     float const scale = to_float(load<float16>(in));
     float const lowest = to_float(load<float16>(in + 2));
-    auto const codes = five_bit_codes(in + 8, load<std::uint32_t>(in + 4));
+    auto const codes = five_bit_codes(in + 4, in + 8);
     for (std::size_t i = 0; i < 32; ++i) out[i] = static_cast<float>(codes[i]) * scale + lowest;
   }
 }
@@ -172,6 +165,27 @@ inline void dequantize(tensor_type type, std::span<std::byte const> in, std::spa
       break;
     case tensor_type::q8_0:
       detail::dequantize_q8_0(in.data(), count, out.data());
+      break;
+    case tensor_type::q2_k:
+      detail::dequantize_q2_k(in.data(), count, out.data());
+      break;
+    case tensor_type::q3_k:
+      detail::dequantize_q3_k(in.data(), count, out.data());
+      break;
+    case tensor_type::q4_k:
+      detail::dequantize_q4_k(in.data(), count, out.data());
+      break;
+    case tensor_type::q5_k:
+      detail::dequantize_q5_k(in.data(), count, out.data());
+      break;
+    case tensor_type::q6_k:
+      detail::dequantize_q6_k(in.data(), count, out.data());
+      break;
+    case tensor_type::iq4_nl:
+      detail::dequantize_iq4_nl(in.data(), count, out.data());
+      break;
+    case tensor_type::iq4_xs:
+      detail::dequantize_iq4_xs(in.data(), count, out.data());
       break;
     case tensor_type::i8:
     case tensor_type::i16:

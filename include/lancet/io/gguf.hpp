@@ -44,37 +44,15 @@ struct ggml_type_name {
   std::uint32_t number;
   std::string_view name;
 };
+// clang-format off
 inline constexpr ggml_type_name unread_ggml_types[] = {
-    {4, "Q4_2 (withdrawn)"},
-    {5, "Q4_3 (withdrawn)"},
-    {9, "Q8_1"},
-    {10, "Q2_K"},
-    {11, "Q3_K"},
-    {12, "Q4_K"},
-    {13, "Q5_K"},
-    {14, "Q6_K"},
-    {20, "IQ4_NL"},
-    {23, "IQ4_XS"},
-    {15, "Q8_K"},
-    {16, "IQ2_XXS"},
-    {17, "IQ2_XS"},
-    {18, "IQ3_XXS"},
-    {19, "IQ1_S"},
-    {21, "IQ3_S"},
-    {22, "IQ2_S"},
-    {29, "IQ1_M"},
-    {31, "Q4_0_4_4 (withdrawn)"},
-    {32, "Q4_0_4_8 (withdrawn)"},
-    {33, "Q4_0_8_8 (withdrawn)"},
-    {34, "TQ1_0"},
-    {35, "TQ2_0"},
-    {36, "IQ4_NL_4_4 (withdrawn)"},
-    {37, "IQ4_NL_4_8 (withdrawn)"},
-    {38, "IQ4_NL_8_8 (withdrawn)"},
-    {39, "MXFP4"},
-    {40, "NVFP4"},
-    {41, "Q1_0"},
+    {4, "Q4_2 (withdrawn)"}, {5, "Q4_3 (withdrawn)"}, {9, "Q8_1"}, {15, "Q8_K"},
+    {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"}, {29, "IQ1_M"},
+    {31, "Q4_0_4_4 (withdrawn)"}, {32, "Q4_0_4_8 (withdrawn)"}, {33, "Q4_0_8_8 (withdrawn)"},
+    {34, "TQ1_0"}, {35, "TQ2_0"}, {36, "IQ4_NL_4_4 (withdrawn)"}, {37, "IQ4_NL_4_8 (withdrawn)"},
+    {38, "IQ4_NL_8_8 (withdrawn)"}, {39, "MXFP4"}, {40, "NVFP4"}, {41, "Q1_0"},
 };
+// clang-format on
 
 /// Parses a GGUF header; one object a file, run() is the whole of it. Nothing recurses, and nothing is
 /// allocated for a count before that many entries are known to fit into the file.

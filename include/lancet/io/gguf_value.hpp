@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "lancet/core/error.hpp"
-#include "lancet/io/dequantize.hpp"
+#include "lancet/io/detail/load.hpp"
 #include "lancet/io/detail/quoted.hpp"
 
 namespace lancet {

@@ -26,17 +26,20 @@ struct bfloat16 {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
 }
 
-/// Exact; the three cases are selected without a branch, so that loops over it vectorise.
+/// Exact; the three cases are selected by masks rather than branches, so that loops over it become vector
+/// code.
 [[nodiscard]] constexpr float to_float(float16 value) {
   std::uint32_t const sign = static_cast<std::uint32_t>(value.bits & 0x8000u) << 16;
   std::uint32_t const rest = static_cast<std::uint32_t>(value.bits & 0x7fffu) << 13;
-  std::uint32_t const normal = rest + (112u << 23);   // exponent bias 15 becomes 127
-  std::uint32_t const special = rest + (224u << 23);  // infinities and NaN: all ones stay all ones
+  std::uint32_t const normal = rest + (112u << 23);  // exponent bias 15 becomes 127
   // Subnormal: put the fraction behind a one at 2^-14, then take that one away. No float subnormal is
   // touched, so this also holds where those are flushed to zero.
-  float const shifted = std::bit_cast<float>(rest + (113u << 23)) - std::bit_cast<float>(113u << 23);
-  std::uint32_t const finite = rest < (1u << 23) ? std::bit_cast<std::uint32_t>(shifted) : normal;
-  return std::bit_cast<float>(sign | (rest >= (31u << 23) ? special : finite));
+  auto const subnormal = std::bit_cast<std::uint32_t>(std::bit_cast<float>(rest + (113u << 23)) -
+                                                      std::bit_cast<float>(113u << 23));
+  std::uint32_t const is_subnormal = 0u - static_cast<std::uint32_t>(rest < (1u << 23));
+  std::uint32_t const is_special = 0u - static_cast<std::uint32_t>(rest >= (31u << 23));  // infinity, NaN
+  return std::bit_cast<float>(sign | (is_subnormal & subnormal) | (~is_subnormal & normal) |
+                              (is_special & (255u << 23)));
 }
 
 /// Rounded to nearest, ties to even; overflow gives infinity, NaN stays NaN.

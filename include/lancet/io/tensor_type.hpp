@@ -36,6 +36,13 @@ enum class tensor_type : std::uint8_t {
   q5_0,
   q5_1,
   q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  iq4_xs,
 };
 
 struct tensor_type_row {
@@ -67,6 +74,13 @@ inline constexpr std::array tensor_types{
     tensor_type_row{tensor_type::q5_0,    "Q5_0",  6, "",    32, 22},
     tensor_type_row{tensor_type::q5_1,    "Q5_1",  7, "",    32, 24},
     tensor_type_row{tensor_type::q8_0,    "Q8_0",  8, "",    32, 34},
+    tensor_type_row{tensor_type::q2_k,    "Q2_K", 10, "",   256, 84},
+    tensor_type_row{tensor_type::q3_k,    "Q3_K", 11, "",   256, 110},
+    tensor_type_row{tensor_type::q4_k,    "Q4_K", 12, "",   256, 144},
+    tensor_type_row{tensor_type::q5_k,    "Q5_K", 13, "",   256, 176},
+    tensor_type_row{tensor_type::q6_k,    "Q6_K", 14, "",   256, 210},
+    tensor_type_row{tensor_type::iq4_nl,  "IQ4_NL", 20, "",  32, 18},
+    tensor_type_row{tensor_type::iq4_xs,  "IQ4_XS", 23, "", 256, 136},
 };
 // clang-format on
 
