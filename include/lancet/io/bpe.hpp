@@ -33,7 +33,8 @@ class bpe_merges {
 
   bpe_merges() = default;
 
-  /// Preconditions: ids are in 0 .. n_tokens - 1, no pair comes twice (see `repeated`), fewer than 2^32 merges.
+  /// Preconditions: ids are in 0 .. n_tokens - 1, no pair comes twice (see `repeated`), fewer than 2^32
+  /// merges.
   bpe_merges(std::vector<bpe_merge> merges, std::size_t n_tokens) : merges_(std::move(merges)) {
     begin_.assign(n_tokens + 1, 0);
     for (auto const& m : merges_) ++begin_[static_cast<std::size_t>(m.left) + 1];
@@ -52,12 +53,13 @@ class bpe_merges {
 
   [[nodiscard]] std::span<bpe_merge const> merges() const noexcept { return merges_; }
 
-  /// The rank of a merge whose pair has a lower rank already, if there is one: the precondition above, for those who read
-  /// files.
+  /// The rank of a merge whose pair has a lower rank already, if there is one: the precondition above, for
+  /// those who read files.
   [[nodiscard]] std::optional<std::size_t> repeated() const noexcept {
     for (std::size_t left = 0; left + 1 < begin_.size(); ++left) {
       for (auto i = begin_[left] + 1; i < begin_[left + 1]; ++i) {
-        if (by_left_[i - 1].right == by_left_[i].right) return std::max(by_left_[i - 1].rank, by_left_[i].rank);
+        if (by_left_[i - 1].right == by_left_[i].right)
+          return std::max(by_left_[i - 1].rank, by_left_[i].rank);
       }
     }
     return std::nullopt;

@@ -17,9 +17,9 @@
 #include "lancet/io/added_tokens.hpp"
 #include "lancet/io/bpe.hpp"
 #include "lancet/io/byte_alphabet.hpp"
+#include "lancet/io/detail/tokenizer_tables.hpp"
 #include "lancet/io/split.hpp"
 #include "lancet/io/text.hpp"
-#include "lancet/io/detail/tokenizer_tables.hpp"
 #include "lancet/io/tokenizer_parts.hpp"
 
 namespace lancet {
@@ -99,7 +99,8 @@ class tokenizer {
   [[nodiscard]] std::size_t index_of(std::int32_t id) const {
     auto const i = static_cast<std::size_t>(id);
     if (id < 0 || i >= size() || tables_->parts.tokens[i].empty()) {
-      fail_expected("tokenizer", "id " + std::to_string(id), "the id of a token, 0 to " + std::to_string(size() - 1));
+      fail_expected("tokenizer", "id " + std::to_string(id),
+                    "the id of a token, 0 to " + std::to_string(size() - 1));
     }
     return i;
   }
@@ -110,11 +111,13 @@ class tokenizer {
     bpe_merges::workspace merges;
   };
 
-  void encode_text(std::string_view text, encode_options options, workspace& work, std::vector<std::int32_t>& ids) const {
+  void encode_text(std::string_view text, encode_options options, workspace& work,
+                   std::vector<std::int32_t>& ids) const {
     for (auto const word : split_text(tables_->parts.steps, text).list) encode_word(word, options, work, ids);
   }
 
-  void encode_word(std::string_view word, encode_options options, workspace& work, std::vector<std::int32_t>& ids) const;
+  void encode_word(std::string_view word, encode_options options, workspace& work,
+                   std::vector<std::int32_t>& ids) const;
 
   std::shared_ptr<detail::tokenizer_tables const> tables_;
 };

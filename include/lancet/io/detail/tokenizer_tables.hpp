@@ -63,8 +63,8 @@ class tokenizer_tables {
 
   tokenizer_parts parts;  // less the merges' strings
   std::unordered_map<std::string_view, std::int32_t> ids;
-  std::vector<std::string> bytes;  // by id
-  std::vector<bool> special;       // by id
+  std::vector<std::string> bytes;            // by id
+  std::vector<bool> special;                 // by id
   std::array<std::int32_t, 256> byte_ids{};  // -1: the vocabulary lacks the byte
   bpe_merges merges;
   added_token_finder added_first;  // the added tokens by when they are looked for: before normalisation
@@ -81,27 +81,32 @@ class tokenizer_tables {
   void check_id(std::optional<std::int32_t> id, std::string const& name) const {
     if (!id) return;
     if (*id < 0 || static_cast<std::size_t>(*id) >= parts.tokens.size()) {
-      fail(name + " is id " + std::to_string(*id) + ", expected 0 to " + std::to_string(parts.tokens.size() - 1));
+      fail(name + " is id " + std::to_string(*id) + ", expected 0 to " +
+           std::to_string(parts.tokens.size() - 1));
     }
-    if (parts.tokens[static_cast<std::size_t>(*id)].empty()) fail(name + " is id " + std::to_string(*id) + ", which no token has");
+    if (parts.tokens[static_cast<std::size_t>(*id)].empty())
+      fail(name + " is id " + std::to_string(*id) + ", which no token has");
   }
 
   void index_tokens() {
     if (parts.tokens.empty()) fail("the vocabulary is empty");
     if (parts.tokens.size() > most_tokens) {
-      fail("got " + std::to_string(parts.tokens.size()) + " tokens, expected at most " + std::to_string(most_tokens));
+      fail("got " + std::to_string(parts.tokens.size()) + " tokens, expected at most " +
+           std::to_string(most_tokens));
     }
     ids.reserve(parts.tokens.size());
     bytes.reserve(parts.tokens.size());
     for (std::size_t i = 0; i < parts.tokens.size(); ++i) {
       auto const& token = parts.tokens[i];
-      if (!is_valid_utf8(token)) fail("token " + std::to_string(i) + ", " + show(token) + ", is not valid UTF-8");
+      if (!is_valid_utf8(token))
+        fail("token " + std::to_string(i) + ", " + show(token) + ", is not valid UTF-8");
       auto plain = from_byte_alphabet(token);
       bytes.push_back(plain ? std::move(*plain) : token);
       if (token.empty()) continue;
       auto const [other, is_new] = ids.emplace(token, static_cast<std::int32_t>(i));
       if (!is_new) {
-        fail("token " + show(token) + " comes twice, as ids " + std::to_string(other->second) + " and " + std::to_string(i));
+        fail("token " + show(token) + " comes twice, as ids " + std::to_string(other->second) + " and " +
+             std::to_string(i));
       }
     }
   }
@@ -116,8 +121,8 @@ class tokenizer_tables {
       auto const id = static_cast<std::size_t>(token.id);
       auto const& text = parts.tokens[id];
       if (text.size() > most_added_bytes) {
-        fail("added token " + show(text) + " has " + std::to_string(text.size()) + " bytes, expected at most " +
-             std::to_string(most_added_bytes));
+        fail("added token " + show(text) + " has " + std::to_string(text.size()) +
+             " bytes, expected at most " + std::to_string(most_added_bytes));
       }
       if (seen[id]) fail("added token " + show(text) + " comes twice");
       seen[id] = true;
@@ -151,7 +156,8 @@ class tokenizer_tables {
       auto const id = [&](std::string const& text) {
         auto const found = ids.find(text);
         if (found != ids.end()) return found->second;
-        fail("merge " + std::to_string(rank) + ", " + show(left) + " + " + show(right) + ": " + show(text) + " is not a token");
+        fail("merge " + std::to_string(rank) + ", " + show(left) + " + " + show(right) + ": " + show(text) +
+             " is not a token");
       };
       list.push_back({id(left), id(right), id(left + right)});
     }
@@ -187,7 +193,8 @@ class tokenizer_tables {
   }
 
   static constexpr std::size_t most_tokens = std::size_t{1} << 24;
-  static constexpr std::size_t most_added_bytes = 1024;  // the finder reads as far ahead at every place of a text
+  static constexpr std::size_t most_added_bytes =
+      1024;  // the finder reads as far ahead at every place of a text
 };
 
 }  // namespace lancet::detail
