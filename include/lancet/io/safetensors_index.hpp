@@ -73,7 +73,7 @@ class safetensors_model {
     }
     for (std::string const& file : files) {
       // A shard lies beside its index: the index of a downloaded model may not point anywhere else.
-      if (file.find_first_of("/\\") != file.npos || !file.ends_with(".safetensors") || file.front() == '.') {
+      if (!detail::is_plain_name(file) || !file.ends_with(".safetensors")) {
         throw file_error(path, "weight_map: got the shard " + detail::in_quotes(file) +
                                    ", expected the plain name of a .safetensors file");
       }

@@ -101,6 +101,13 @@ struct readable_file {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+/// True for a name that a file beside another may have: no folder, not hidden. For names that come from
+/// files.
+[[nodiscard]] inline bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.front() != '.' &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
+}
+
 /// Makes a rename or a new name in this folder survive a power cut.
 inline void sync_folder(std::string const& path) {
   descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
