@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory of a pass: values of each layer that the adjoints need, and scratch; reused from pass to pass.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "lancet/hooks/keep.hpp"
+#include "lancet/model/transformer.hpp"
+#include "lancet/ops/rope.hpp"
+
+namespace lancet {
+
+/// Values of one norm: its divisor before any hook, and the mean (0 for RMSNorm).
+template <class B>
+struct norm_values {
+  tensor<B> mean;       // [R, 1]
+  tensor<B> raw_scale;  // [R, 1] before hooks
+  tensor<B> scale;      // [R, 1]
+  tensor<B> out;        // [R, D]
+
+  void resize(index rows, index width) {
+    mean.resize(rows, 1);
+    raw_scale.resize(rows, 1);
+    scale.resize(rows, 1);
+    out.resize(rows, width);
+  }
+};
+
+/// Attention weights of one segment, kept only where a hook asks for scores or pattern.
+template <class B>
+struct pattern_values {
+  tensor<B> softmax;  // [H·n, K] before the pattern's hooks
+  tensor<B> pattern;  // [H·n, K] after them
+};
+
+/// Everything that one layer's adjoints read. Hooked sites hold their value after the hooks.
+template <class B>
+struct layer_values {
+  tensor<B> resid_pre;   // [R, D]
+  tensor<B> attn_in;     // [R, D] where hooked; resid_pre otherwise
+  tensor<B> split_in;    // [R, (H + 2·G)·D] where q_in, k_in or v_in is hooked
+  norm_values<B> attn_norm;
+  norm_values<B> split_norm;  // of each head's input, heads one after the other: [R·(H + 2·G), …]
+  tensor<B> qkv;         // [R, H·d + 2·G·d] after rotation
+  tensor<B> z;           // [R, H·d]
+  tensor<B> head_out;    // [R, H·D] where hooked
+  tensor<B> attn_out;    // [R, D]
+  std::vector<pattern_values<B>> patterns;  // one a segment where hooked
+  tensor<B> resid_mid;   // [R, D]
+  tensor<B> mlp_in;      // [R, D] where hooked; resid_mid otherwise
+  norm_values<B> mlp_norm;
+  tensor<B> mlp_pre;     // [R, 2·F] gate and up; [R, F] plain
+  tensor<B> mlp_post;    // [R, F]
+  tensor<B> mlp_out;     // [R, D]
+
+  template <class Arch>
+  void resize(Arch const& a, index rows) {
+    sizes<Arch> const n(a);
+    resid_pre.resize(rows, a.width);
+    attn_norm.resize(rows, a.width);
+    qkv.resize(rows, n.qkv);
+    z.resize(rows, n.q);
+    attn_out.resize(rows, a.width);
+    resid_mid.resize(rows, a.width);
+    mlp_norm.resize(rows, a.width);
+    mlp_pre.resize(rows, n.mlp_in);
+    mlp_post.resize(rows, a.mlp_width);
+    mlp_out.resize(rows, a.width);
+  }
+};
+
+/// Rows that are read out after the last layer.
+template <class B>
+struct readout_values {
+  std::vector<index> rows;  // M rows of the batch
+  tensor<B> resid;          // [M, D] before the final norm
+  norm_values<B> norm;      // norm.out [M, D] is the unembedding's input
+  tensor<B> logits;         // [M, V] where asked for
+};
+
+/// The memory of passes over one model. One workspace serves one pass at a time; give each thread its own.
+template <class B>
+struct workspace {
+  std::vector<segment> segments;
+  std::vector<std::shared_ptr<kv_cache<B> const>> prefixes;
+  std::vector<index> positions;  // of each row
+  rope_table<B> rope;
+  index rows = 0;
+
+  /// Layer l's values: its own when it is differentiated, a shared slot otherwise.
+  [[nodiscard]] layer_values<B>& layer(index l) {
+    return values[static_cast<std::size_t>(l >= first_kept ? l - first_kept + 1 : 0)];
+  }
+  std::vector<layer_values<B>> values;  // slot 0 is shared by layers below first_kept
+  index first_kept = 0;
+  tensor<B> resid_last;  // [R, D] residual after the last layer
+  readout_values<B> readout;
+  keep_store<B> keeps;
+
+  // Backward scratch.
+  tensor<B> g_resid;   // [R, D]
+  tensor<B> g_branch;  // [R, D] gradient of a branch's output, then of its input
+  tensor<B> g_norm;    // [R, D]
+  tensor<B> g_scale;   // [R, 1]
+  tensor<B> g_qkv;     // [R, H·d + 2·G·d]
+  tensor<B> g_z;       // [R, H·d]
+  tensor<B> g_wide;    // [R, H·D] or [R, (H + 2·G)·D] where head_out or split inputs are hooked
+  tensor<B> g_mlp;     // [R, 2·F] or [R, F]
+  tensor<B> g_post;    // [R, F]
+  std::vector<ops::attention_part<B>> parts;
+  std::vector<ops::attention_gradient<B>> part_gradients;
+};
+
+}  // namespace lancet
