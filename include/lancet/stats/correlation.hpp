@@ -155,7 +155,7 @@ struct kendall_options {
   double const tied_x = detail::sum_over_ties(rank_x.ties, pairs_in);
   double const tied_y = detail::sum_over_ties(rank_y.ties, pairs_in);
   double const excess = pairs - tied_x - tied_y + tied_in_both - 2.0 * discordant;  // concordant - discordant
-  double const tau = std::clamp(excess / std::sqrt(pairs - tied_x) / std::sqrt(pairs - tied_y), -1.0, 1.0);
+  double const tau = std::clamp(excess / std::sqrt((pairs - tied_x) * (pairs - tied_y)), -1.0, 1.0);
 
   bool const ties = !rank_x.ties.empty() || !rank_y.ties.empty();
   if (options.method == p_method::exact || (options.method == p_method::automatic && count <= 33 && !ties)) {
