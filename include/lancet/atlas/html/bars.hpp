@@ -34,30 +34,33 @@ struct bar {
   range = range.padded(0.03);
   scale const x{{std::string(title), range.low, range.high}, left, width - right};
   double const bottom = top + row * static_cast<double>(bars.size());
-  markup out = html("<svg class=\"plot bars\" role=\"img\" aria-label=\"", description, "\" viewBox=\"0 0 ", width, " ",
-                    bottom + 12, "\"><text class=\"axis-title\" x=\"", x(0) < 300 ? left : x(0), "\" y=\"12\">", title,
-                    "</text>");
+  markup out = html("<svg class=\"plot bars\" role=\"img\" aria-label=\"", description, "\" viewBox=\"0 0 ",
+                    width, " ", bottom + 12, "\"><text class=\"axis-title\" x=\"", x(0) < 300 ? left : x(0),
+                    "\" y=\"12\">", title, "</text>");
   auto const at = ticks(x.of, 7);
   int const decimals = tick_decimals(at, x.of.style);
   for (double const t : at) {
-    append(out, "<path class=\"grid\" d=\"M", x(t), " ", top - 4, "V", bottom, "\"></path><text class=\"tick\" x=\"", x(t),
-           "\" y=\"", top - 9, "\" text-anchor=\"middle\">", tick_text(t, x.of, decimals), "</text>");
+    append(out, "<path class=\"grid\" d=\"M", x(t), " ", top - 4, "V", bottom,
+           "\"></path><text class=\"tick\" x=\"", x(t), "\" y=\"", top - 9, "\" text-anchor=\"middle\">",
+           tick_text(t, x.of, decimals), "</text>");
   }
   append(out, "<path class=\"baseline\" d=\"M", x(0), " ", top - 4, "V", bottom, "\"></path>");
   double y = top;
   for (bar const& b : bars) {
     std::string_view const style = !b.kept ? "dim" : b.value < 0 ? "neg" : "pos";
     double const middle = y + row / 2;
-    append(out, "<g><title>", b.text, "</title><text class=\"name", b.marked ? markup(" strong") : markup(), "\" x=\"",
-           left - 12, "\" y=\"", middle + 4, "\" text-anchor=\"end\">", b.marked ? markup("● ") : markup(), b.label,
-           "</text><rect class=\"bar ", style, "\" x=\"", std::min(x(0), x(b.value)), "\" y=\"", y + 4, "\" width=\"",
+    append(out, "<g><title>", b.text, "</title><text class=\"name", b.marked ? markup(" strong") : markup(),
+           "\" x=\"", left - 12, "\" y=\"", middle + 4, "\" text-anchor=\"end\">",
+           b.marked ? markup("● ") : markup(), b.label, "</text><rect class=\"bar ", style, "\" x=\"",
+           std::min(x(0), x(b.value)), "\" y=\"", y + 4, "\" width=\"",
            std::max(0.5, std::abs(x(b.value) - x(0))), "\" height=\"", row - 8, "\" rx=\"1.5\"></rect>");
     if (std::isfinite(b.low) && std::isfinite(b.high)) {
-      append(out, "<path class=\"whisker\" d=\"M", x(b.low), " ", middle, "H", x(b.high), "M", x(b.low), " ", middle - 4,
-             "v8M", x(b.high), " ", middle - 4, "v8\"></path>");
+      append(out, "<path class=\"whisker\" d=\"M", x(b.low), " ", middle, "H", x(b.high), "M", x(b.low), " ",
+             middle - 4, "v8M", x(b.high), " ", middle - 4, "v8\"></path>");
     }
-    append(out, "<text class=\"value", b.kept ? markup() : markup(" soft"), "\" x=\"", width, "\" y=\"", middle + 4,
-           "\" text-anchor=\"end\">", signed_number(b.value), b.kept ? markup() : markup(" n.s."), "</text></g>");
+    append(out, "<text class=\"value", b.kept ? markup() : markup(" soft"), "\" x=\"", width, "\" y=\"",
+           middle + 4, "\" text-anchor=\"end\">", signed_number(b.value), b.kept ? markup() : markup(" n.s."),
+           "</text></g>");
     y += row;
   }
   out += "</svg>";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A circuit on a fixed grid, layers across and kinds of units down: the same unit is at the same place in every report.
+// A circuit on a fixed grid, layers across and kinds of units down: the same unit is at the same place in
+// every report.
 #pragma once
 
 #include <algorithm>
@@ -53,7 +54,10 @@ class graph_grid {
     for (std::int64_t h = 0; h < heads_; ++h) names_.push_back("head " + std::to_string(h));
     for (auto& [kind, row] : kinds_) {
       row = static_cast<std::int64_t>(names_.size());
-      names_.push_back(kind == "mlp" ? "MLP" : kind == "attn" ? "attention" : kind == "resid" ? "residual" : kind);
+      names_.push_back(kind == "mlp"     ? "MLP"
+                       : kind == "attn"  ? "attention"
+                       : kind == "resid" ? "residual"
+                                         : kind);
     }
     first_neuron_ = static_cast<std::int64_t>(names_.size());
     neurons_ = std::min<std::int64_t>(neurons, most_neurons);
@@ -98,15 +102,16 @@ class graph_grid {
     for (std::int64_t r = 0; r < rows(); ++r) {
       double const y = at(0, r).y;
       append(out, "<text class=\"tick\" x=\"", left - 44, "\" y=\"", y + 4, "\" text-anchor=\"end\">",
-             names_[static_cast<std::size_t>(r)], "</text><path class=\"lattice\" d=\"M", at(0, r).x, " ", y, "H",
-             at(layers_ - 1, r).x, "\" stroke-dasharray=\"0 ", step_, "\"></path>");
+             names_[static_cast<std::size_t>(r)], "</text><path class=\"lattice\" d=\"M", at(0, r).x, " ", y,
+             "H", at(layers_ - 1, r).x, "\" stroke-dasharray=\"0 ", step_, "\"></path>");
     }
     std::int64_t const every = step_ < 24 ? (layers_ > 60 ? 5 : 2) : 1;
     for (std::int64_t l = 0; l < layers_; l += every) {
-      append(out, "<text class=\"tick\" x=\"", at(l, 0).x, "\" y=\"", height() - 16, "\" text-anchor=\"middle\">", l,
-             "</text>");
+      append(out, "<text class=\"tick\" x=\"", at(l, 0).x, "\" y=\"", height() - 16,
+             "\" text-anchor=\"middle\">", l, "</text>");
     }
-    append(out, "<text class=\"axis-title\" x=\"", at(layers_ - 1, 0).x + 24, "\" y=\"", height() - 16, "\">layer</text>");
+    append(out, "<text class=\"axis-title\" x=\"", at(layers_ - 1, 0).x + 24, "\" y=\"", height() - 16,
+           "\">layer</text>");
     return out;
   }
 
@@ -115,7 +120,8 @@ class graph_grid {
   static constexpr std::int64_t most_neurons = 6;
 
   [[nodiscard]] spot at(std::int64_t column, std::int64_t row) const {
-    return {left + step_ * (static_cast<double>(column) + 0.5), top + row_ * (static_cast<double>(row) + 0.5), column, row};
+    return {left + step_ * (static_cast<double>(column) + 0.5), top + row_ * (static_cast<double>(row) + 0.5),
+            column, row};
   }
 
   std::int64_t layers_, heads_ = 0, first_neuron_ = 0, neurons_ = 0;
@@ -135,21 +141,23 @@ class graph_grid {
 }  // namespace detail
 
 /// "L26 H2: effect +0.312 nats (95% interval 0.27 to 0.35), adjusted p 2.1 × 10⁻⁷, in the circuit".
-[[nodiscard]] inline std::string describe_unit(unit const& u, std::string_view effect_unit, bool in_circuit, double level) {
+[[nodiscard]] inline std::string describe_unit(unit const& u, std::string_view effect_unit, bool in_circuit,
+                                               double level) {
   std::string out = u.name();
   if (u.effect) {
     out += ": effect " + signed_number(*u.effect);
     if (!effect_unit.empty()) out += " " + std::string(effect_unit);
   }
-  if (u.low && u.high) out += " (95% interval " + signed_number(*u.low) + " to " + signed_number(*u.high) + ")";
+  if (u.low && u.high)
+    out += " (95% interval " + signed_number(*u.low) + " to " + signed_number(*u.high) + ")";
   if (u.p_adjusted) {
     out += ", adjusted p " + p_value(*u.p_adjusted) + (u.significant(level) ? "" : ", not significant");
   }
   return in_circuit ? out + ", in the circuit" : out;
 }
 
-/// The picture and how much of the circuit it leaves out. Edges beyond `most_edges` and units beyond `most_units` are
-/// counted, weakest first.
+/// The picture and how much of the circuit it leaves out. Edges beyond `most_edges` and units beyond
+/// `most_units` are counted, weakest first.
 struct graph_picture {
   markup svg;
   std::size_t nodes = 0, edges = 0, nodes_left_out = 0, edges_left_out = 0;
@@ -179,10 +187,12 @@ struct graph_picture {
     ++out.nodes;
     double const share = u.effect ? std::sqrt(u.size() / full) : 0.5;
     double const r = std::max(in_circuit ? 3.5 : 1.4, grid.radius() * share);
-    append(nodes, "<g class=\"node", in_circuit ? markup(" in") : markup(), u.significant(in.level) ? markup() : markup(" weak"),
-           "\" data-name=\"", u.place(), "\" data-effect=\"", u.size(), "\" data-x=\"", spot->column, "\" data-y=\"", spot->row,
+    append(nodes, "<g class=\"node", in_circuit ? markup(" in") : markup(),
+           u.significant(in.level) ? markup() : markup(" weak"), "\" data-name=\"", u.place(),
+           "\" data-effect=\"", u.size(), "\" data-x=\"", spot->column, "\" data-y=\"", spot->row,
            "\"><title>", describe_unit(u, in.effect_unit, in_circuit, in.level), "</title>",
-           marker(detail::node_shape(u), spot->x, spot->y, r, u.effect.value_or(0) < 0 ? "neg" : "pos"), "</g>");
+           marker(detail::node_shape(u), spot->x, spot->y, r, u.effect.value_or(0) < 0 ? "neg" : "pos"),
+           "</g>");
   };
   // Neurons take their rows in this order, so the circuit's come first.
   for (unit const& u : ranked(in.circuit)) node(u, true);
@@ -201,11 +211,12 @@ struct graph_picture {
     std::string const input = e.input.empty() ? "" : " (" + e.input + ")";
     std::string const effect = e.effect ? ": effect " + signed_number(*e.effect) + " " + in.effect_unit : "";
     append(lines, "<g class=\"edge ", std::string_view(e.effect.value_or(0) < 0 ? "neg" : "pos"), " input-",
-           e.input == "q" || e.input == "k" || e.input == "v" ? e.input : std::string("other"), "\" data-from=\"",
-           e.source.place(), "\" data-to=\"", e.target.place(), "\" data-effect=\"", size, "\"><title>", e.source.name(), " → ",
-           e.target.name(), input, effect, "</title><path stroke-width=\"",
-           0.8 + (strongest_edge > 0 ? 4 * size / strongest_edge : 0), "\" d=\"M", from->x, " ", from->y, "C", from->x + reach,
-           " ", from->y, " ", to->x - reach, " ", to->y, " ", to->x, " ", to->y, "\"></path>");
+           e.input == "q" || e.input == "k" || e.input == "v" ? e.input : std::string("other"),
+           "\" data-from=\"", e.source.place(), "\" data-to=\"", e.target.place(), "\" data-effect=\"", size,
+           "\"><title>", e.source.name(), " → ", e.target.name(), input, effect,
+           "</title><path stroke-width=\"", 0.8 + (strongest_edge > 0 ? 4 * size / strongest_edge : 0),
+           "\" d=\"M", from->x, " ", from->y, "C", from->x + reach, " ", from->y, " ", to->x - reach, " ",
+           to->y, " ", to->x, " ", to->y, "\"></path>");
     if (edges.size() <= 60 && !e.input.empty()) {
       append(lines, "<text x=\"", to->x - grid.radius() - 7, "\" y=\"", to->y + (to->y > from->y ? -5 : 12),
              "\" text-anchor=\"middle\">", shorten(e.input, 3), "</text>");
@@ -217,14 +228,14 @@ struct graph_picture {
     unit u;
     u.kind = kind;
     auto const spot = grid.place(u);
-    append(ends, "<g class=\"end-node\" data-name=\"", u.kind, "\"><rect x=\"", spot->x - 23, "\" y=\"", spot->y - 10,
-           "\" width=\"46\" height=\"20\" rx=\"10\"></rect><text x=\"", spot->x, "\" y=\"", spot->y + 4,
-           "\" text-anchor=\"middle\">", u.kind, "</text></g>");
+    append(ends, "<g class=\"end-node\" data-name=\"", u.kind, "\"><rect x=\"", spot->x - 23, "\" y=\"",
+           spot->y - 10, "\" width=\"46\" height=\"20\" rx=\"10\"></rect><text x=\"", spot->x, "\" y=\"",
+           spot->y + 4, "\" text-anchor=\"middle\">", u.kind, "</text></g>");
   }
-  out.svg = html("<svg class=\"graph\" role=\"group\" aria-label=\"Circuit on a grid of ", grid.layers(), " layers: ",
-                 in.circuit.size(), " units and ", in.edges.size(), " edges\" viewBox=\"0 0 ", grid.width(), " ",
-                 grid.height(), "\">", grid.background(), "<g class=\"edges\">", lines, "</g>", ends, "<g class=\"nodes\">", nodes,
-                 "</g></svg>");
+  out.svg = html("<svg class=\"graph\" role=\"group\" aria-label=\"Circuit on a grid of ", grid.layers(),
+                 " layers: ", in.circuit.size(), " units and ", in.edges.size(), " edges\" viewBox=\"0 0 ",
+                 grid.width(), " ", grid.height(), "\">", grid.background(), "<g class=\"edges\">", lines,
+                 "</g>", ends, "<g class=\"nodes\">", nodes, "</g></svg>");
   return out;
 }
 

@@ -36,7 +36,7 @@ namespace detail {
   auto const say = [&](std::string_view name, markup const& value) {
     if (!value.empty()) append(out, fact(name, value));
   };
-  say("Units", html(circuit_size(r)));
+  say("Units", html(r.circuit_size()));
   if (!r.edges.empty()) {
     auto const total = circuit["total_edges"].integer();
     auto const n = static_cast<std::int64_t>(r.edges.size());
@@ -55,7 +55,8 @@ namespace detail {
 [[nodiscard]] inline table edge_table(report_view const& r) {
   table t("table-edges", "Edges of the circuit", {"From", "To", "Input", "Effect"}, 400);
   for (edge const& e : r.edges) {
-    t.row({e.source.name(), e.target.name(), e.input, number_cell(e.effect, [](double x) { return signed_number(x); })});
+    t.row({e.source.name(), e.target.name(), e.input,
+           number_cell(e.effect, [](double x) { return signed_number(x); })});
   }
   return t;
 }
@@ -69,11 +70,25 @@ namespace detail {
     s.absent = "No circuit was selected in this run.";
     return s;
   }
-  s.lede = "Every unit at its own place: layers from left to right, heads and blocks from top to bottom. Larger marks have larger "
-           "effects; ringed marks are in the circuit.";
-  graph_input in{.circuit = r.circuit, .others = {}, .edges = r.edges, .layers = r.layers, .heads = r.heads,
-                 .effect_unit = r.unit_of(r.root["effects"]), .level = r.level};
+  s.lede =
+      "Every unit at its own place: layers from left to right, heads and blocks from top to bottom. Larger "
+      "marks have larger "
+      "effects; ringed marks are in the circuit.";
+  nlohmann::json const nothing;
+  graph_input in{.circuit = r.circuit,
+                 .others = {},
+                 .edges = r.edges,
+                 .layers = r.layers,
+                 .heads = r.heads,
+                 .effect_unit = r.unit_of(r.root["effects"]),
+                 .level = r.level};
   for (unit const& u : r.effects) {
+    if (!contains(r.circuit, u)) in.others.push_back(u);
+  }
+  // Whole MLPs are measured apart from heads, but are units of the same grid where the circuit has some.
+  bool const has_mlp =
+      std::any_of(r.circuit.begin(), r.circuit.end(), [](unit const& u) { return u.kind == "mlp"; });
+  for (unit const& u : read_units(has_mlp ? r.root["mlp"] : field(nothing, ""))) {
     if (!contains(r.circuit, u)) in.others.push_back(u);
   }
   graph_picture const picture = circuit_graph(in);
@@ -81,55 +96,76 @@ namespace detail {
   append(s.body,
          "<div class=\"controls\" data-graph><label>Show units with an effect of at least "
          "<output>0</output> <input type=\"range\" min=\"0\" max=\"100\" value=\"0\" data-largest=\"",
-         picture.largest, "\" aria-label=\"Smallest effect shown\"></label><label><input type=\"checkbox\" data-circuit-only> "
+         picture.largest,
+         "\" aria-label=\"Smallest effect shown\"></label><label><input type=\"checkbox\" data-circuit-only> "
          "the circuit only</label><span class=\"tally\" aria-live=\"polite\"></span></div>");
   std::string caption;
   if (r.edges.empty()) {
-    caption = "The circuit is given as units: each reads what all earlier ones wrote, and no single edges were measured. ";
+    caption =
+        "The circuit is given as units: each reads what all earlier ones wrote, and no single edges were "
+        "measured. ";
   } else {
-    caption = "Lines are edges, thicker for larger effects. Dashes say what they feed: solid other inputs, long q, short k, dotted v. ";
+    caption =
+        "Lines are edges, thicker for larger effects. Dashes say what they feed: solid other inputs, long q, "
+        "short k, dotted v. ";
   }
-  caption += "Circles are heads, squares MLP blocks, triangles neurons, diamonds other blocks; blue raises the metric, orange lowers it.";
+  caption +=
+      "Circles are heads, squares MLP blocks, triangles neurons, diamonds other blocks; blue raises the "
+      "metric, orange lowers it.";
   if (picture.nodes_left_out > 0) {
-    caption += " " + plural(static_cast<std::int64_t>(picture.nodes_left_out), "weaker unit is", "weaker units are") + " not drawn.";
+    caption +=
+        " " +
+        plural(static_cast<std::int64_t>(picture.nodes_left_out), "weaker unit is", "weaker units are") +
+        " not drawn.";
   }
   if (picture.edges_left_out > 0) {
-    caption += " " + plural(static_cast<std::int64_t>(picture.edges_left_out), "weaker edge is", "weaker edges are") + " not drawn.";
+    caption +=
+        " " +
+        plural(static_cast<std::int64_t>(picture.edges_left_out), "weaker edge is", "weaker edges are") +
+        " not drawn.";
   }
   append(s.body, figure(picture.svg, html(caption), "The circuit", "full"),
-         "<div class=\"panel\" id=\"chosen\" aria-live=\"polite\"><p>Choose a unit by pointer, or with Tab and the arrow keys, to pin "
+         "<div class=\"panel\" id=\"chosen\" aria-live=\"polite\"><p>Choose a unit by pointer, or with Tab "
+         "and the arrow keys, to pin "
          "its numbers and edges here.</p></div>",
-         detail::effects_table("table-circuit", "Units of the circuit", ranked(r.circuit), in.effect_unit, r).folded());
+         detail::effects_table("table-circuit", "Units of the circuit", ranked(r.circuit), in.effect_unit, r)
+             .folded());
   if (!r.edges.empty()) s.body += detail::edge_table(r).folded();
   return s;
 }
 
 /// Faithfulness against the number of units, with CPR and CMD as MIB defines them.
 [[nodiscard]] inline section faithfulness_section(report_view const& r) {
-  section s{.id = "faithfulness", .title = "How much of the behaviour the circuit holds", .lede = {}, .body = {}, .absent = {}};
+  section s{.id = "faithfulness", .title = "Faithfulness", .lede = {}, .body = {}, .absent = {}};
   field const circuit = r.root["circuit"];
   std::vector<point> points;
-  table t("table-faithfulness", "Faithfulness by circuit size", {"Units", "Faithfulness", "95% low", "95% high"});
+  table t("table-faithfulness", "Faithfulness by circuit size",
+          {"Units", "Faithfulness", "95% low", "95% high"});
   extent x, y;
   y.add(0), y.add(1);
   for (field const& f : circuit["faithfulness_curve"].items()) {
-    auto const units = f["units"].number(), value = f["faithfulness"].number(), low = f["low"].number(), high = f["high"].number();
+    auto const units = f["units"].number(), value = f["faithfulness"].number(), low = f["low"].number(),
+               high = f["high"].number();
     t.row({whole_cell(units), number_cell(value), number_cell(low), number_cell(high)});
     if (!units || !value || *units <= 0) continue;
-    points.push_back({*units, *value, low.value_or(NAN), high.value_or(NAN), count(std::llround(*units)) + " units: " + short_number(*value)});
+    points.push_back({*units, *value, low.value_or(NAN), high.value_or(NAN),
+                      count(std::llround(*units)) + " units: " + short_number(*value)});
     x.add(*units), y.add(*value), y.add(low.value_or(NAN)), y.add(high.value_or(NAN));
   }
   if (points.empty()) {
     s.absent = "Faithfulness was not measured over circuit sizes in this run.";
     return s;
   }
-  s.lede = "The model is run with only the circuit intact. 1 is the whole model's behaviour, 0 that of the model with nothing intact.";
+  s.lede =
+      "The model is run with only the circuit intact. 1 is the whole model's behaviour, 0 that of the model "
+      "with nothing intact.";
   y = y.padded();
-  plot p({.description = "Faithfulness against circuit size",
-          .x = {"units in the circuit (logarithmic)", x.low, std::max(x.high, x.low * 2), notation::whole, true},
-          .y = {"faithfulness", y.low, y.high},
-          .width = 720,
-          .height = 300});
+  plot p(
+      {.description = "Faithfulness against circuit size",
+       .x = {"units in the circuit (logarithmic)", x.low, std::max(x.high, x.low * 2), notation::whole, true},
+       .y = {"faithfulness", y.low, y.high},
+       .width = 720,
+       .height = 300});
   p.horizontal(1, "whole model");
   p.band(points, "found");
   p.line(points, "found", shape::circle);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which units carry the behaviour: bars with intervals, rankings, and how far the estimator is from the exact effect.
+// Which units carry the behaviour: bars with intervals, rankings, and how far the estimator is from the exact
+// effect.
 #pragma once
 
 #include <algorithm>
@@ -29,45 +30,51 @@ namespace detail {
   return out + ", " + count(static_cast<std::int64_t>(units)) + " units measured";
 }
 
-[[nodiscard]] inline table effects_table(std::string_view id, std::string_view caption, std::vector<unit> const& units,
-                                         std::string const& effect_unit, report_view const& r) {
+[[nodiscard]] inline table effects_table(std::string_view id, std::string_view caption,
+                                         std::vector<unit> const& units, std::string const& effect_unit,
+                                         report_view const& r) {
   table t(id, caption,
-          {"Unit", "Effect" + (effect_unit.empty() ? "" : " (" + effect_unit + ")"), "s.e.", "95% low", "95% high", "p",
-           "p adjusted", "In circuit"},
+          {"Unit", "Effect" + (effect_unit.empty() ? "" : " (" + effect_unit + ")"), "s.e.", "95% low",
+           "95% high", "p", "p adjusted", "In circuit"},
           500);
   for (unit const& u : units) {
     bool const in = contains(r.circuit, u);
     auto const three = [](double x) { return signed_number(x); };
-    t.row({u.name(), number_cell(u.effect, three), number_cell(u.se), number_cell(u.low, three), number_cell(u.high, three),
-           p_cell(u.p), p_cell(u.p_adjusted), std::string(in ? "yes" : "no")},
+    t.row({u.name(), number_cell(u.effect, three), number_cell(u.se), number_cell(u.low, three),
+           number_cell(u.high, three), p_cell(u.p), p_cell(u.p_adjusted), std::string(in ? "yes" : "no")},
           in ? "in" : "");
   }
   return t;
 }
 
-/// The strongest units as bars. Effects of single units overlap, so the bars all start at zero and are not stacked.
-[[nodiscard]] inline markup effect_bars(std::vector<unit> const& units, std::size_t most, std::string const& effect_unit,
-                                        std::string_view description, report_view const& r) {
+/// The strongest units as bars. Effects of single units overlap, so the bars all start at zero and are not
+/// stacked.
+[[nodiscard]] inline markup effect_bars(std::vector<unit> const& units, std::size_t most,
+                                        std::string const& effect_unit, std::string_view description,
+                                        report_view const& r) {
   std::vector<bar> bars;
   for (unit const& u : units) {
     if (bars.size() == most || !u.effect) break;
     bool const in = contains(r.circuit, u);
-    bars.push_back({u.name(), *u.effect, u.low.value_or(NAN), u.high.value_or(NAN), u.significant(r.level), in,
-                    describe_unit(u, effect_unit, in, r.level)});
+    bars.push_back({u.name(), *u.effect, u.low.value_or(NAN), u.high.value_or(NAN), u.significant(r.level),
+                    in, describe_unit(u, effect_unit, in, r.level)});
   }
   std::string caption;
   if (units.size() > bars.size()) {
     double const next = units[bars.size()].size();
-    caption = "The other " + plural(static_cast<std::int64_t>(units.size() - bars.size()), "unit has", "units have") +
+    caption = "The other " +
+              plural(static_cast<std::int64_t>(units.size() - bars.size()), "unit has", "units have") +
               " an effect of at most " + short_number(next) + " either way. ";
   }
-  bool const intervals = std::any_of(bars.begin(), bars.end(), [](bar const& b) { return std::isfinite(b.low); });
+  bool const intervals =
+      std::any_of(bars.begin(), bars.end(), [](bar const& b) { return std::isfinite(b.low); });
   bool const grey = std::any_of(bars.begin(), bars.end(), [](bar const& b) { return !b.kept; });
   if (intervals) caption += "Whiskers are 95% intervals. ";
-  if (grey) caption += "Grey, n.s.: not kept when the false discovery rate is held at " + percent(r.level, 0) + ". ";
+  if (grey)
+    caption += "Grey, n.s.: not kept when the false discovery rate is held at " + percent(r.level, 0) + ". ";
   if (!r.circuit.empty()) caption += "● is in the circuit.";
-  return figure(bar_chart(bars, "effect" + (effect_unit.empty() ? "" : ", " + effect_unit), description), html(caption),
-                description, "wide");
+  return figure(bar_chart(bars, "effect" + (effect_unit.empty() ? "" : ", " + effect_unit), description),
+                html(caption), description, "wide");
 }
 
 /// A ranking of neurons or of whole MLPs.
@@ -77,7 +84,8 @@ namespace detail {
   if (units.empty()) return {};
   std::string const unit_name = r.unit_of(document), id = "table-" + std::string(key);
   return html("<h3>", title, "</h3><p class=\"how\">", how_measured(document, units.size()), "</p>",
-              effect_bars(units, 12, unit_name, title, r), effects_table(id, title, units, unit_name, r).folded());
+              effect_bars(units, 12, unit_name, title, r),
+              effects_table(id, title, units, unit_name, r).folded());
 }
 
 /// Estimated against exact effects on a sample, with the error in words.
@@ -90,7 +98,8 @@ namespace detail {
                       : markup("The estimator was not checked against exact effects in this run."),
                 "</p>");
   }
-  std::string const estimator = check["estimator"].text_or("estimate"), reference = check["reference"].text_or("exact");
+  std::string const estimator = check["estimator"].text_or("estimate"),
+                    reference = check["reference"].text_or("exact");
   table t("table-check", estimator + " against " + reference, {"Unit", "Estimate", "Exact", "Error"});
   std::vector<point> points;
   extent range;
@@ -98,32 +107,38 @@ namespace detail {
     auto const estimate = f["estimate"].number(), exact = f["exact"].number();
     if (!estimate || !exact) continue;
     unit const u = read_unit(f, r.root["effects"]["unit"].text_or("unit"));
-    points.push_back({*exact, *estimate, NAN, NAN,
-                      u.name() + ": exact " + signed_number(*exact) + ", estimate " + signed_number(*estimate)});
+    points.push_back(
+        {*exact, *estimate, NAN, NAN,
+         u.name() + ": exact " + signed_number(*exact) + ", estimate " + signed_number(*estimate)});
     range.add(*exact), range.add(*estimate);
     auto const three = [](double x) { return signed_number(x); };
-    t.row({u.name(), number_cell(estimate, three), number_cell(exact, three), number_cell(*estimate - *exact, three)});
+    t.row({u.name(), number_cell(estimate, three), number_cell(exact, three),
+           number_cell(*estimate - *exact, three)});
   }
   std::string words;
   auto const say = [&](std::string_view key, std::string_view name) {
-    if (auto const x = check[key].number()) words += (words.empty() ? "" : ", ") + std::string(name) + " " + short_number(*x);
+    if (auto const x = check[key].number())
+      words += (words.empty() ? "" : ", ") + std::string(name) + " " + short_number(*x);
   };
   say("pearson", "correlation");
   say("spearman", "rank correlation");
   say("mean_absolute_error", "mean absolute error");
   say("max_absolute_error", "largest error");
-  markup out = html("<h3>", estimator, " against ", reference, "</h3>");
+  markup out = html("<h3>How good the estimates are</h3>");
   if (!points.empty()) {
     range = range.padded();
-    plot p({.description = estimator + " against " + reference + " effects of " + std::to_string(points.size()) + " units",
+    plot p({.description = estimator + " against " + reference + " effects of " +
+                           std::to_string(points.size()) + " units",
             .x = {reference + " effect" + (r.unit.empty() ? "" : ", " + r.unit), range.low, range.high},
             .y = {estimator + " effect", range.low, range.high},
             .height = 300});
     p.diagonal(range.low, range.high, "equal");
     p.markers(points, "found", shape::circle, 3.2);
-    append(out, figure(p.finish(), html(words, words.empty() ? "" : ", on ",
-                                        plural(static_cast<std::int64_t>(points.size()), "unit", "units"), "."),
-                       estimator + " against " + reference),
+    append(out,
+           figure(p.finish(),
+                  html(words, words.empty() ? "" : ", on ",
+                       plural(static_cast<std::int64_t>(points.size()), "unit", "units"), "."),
+                  estimator + " against " + reference),
            t.folded());
   } else {
     append(out, "<p class=\"how\">", words, "</p>");
@@ -137,12 +152,15 @@ namespace detail {
 [[nodiscard]] inline section effects_section(report_view const& r) {
   section s{.id = "effects", .title = "Which units carry it", .lede = {}, .body = {}, .absent = {}};
   field const document = r.root["effects"];
-  markup const rankings = html(detail::ranking(r, "mlp", "MLP blocks"), detail::ranking(r, "neurons", "Neurons"));
+  markup const rankings =
+      html(detail::ranking(r, "mlp", "MLP blocks"), detail::ranking(r, "neurons", "Neurons"));
   if (r.effects.empty() && rankings.empty()) {
     s.absent = "No effects of single units were measured in this run.";
     return s;
   }
-  s.lede = "How far the metric moves when one unit alone is changed. Units overlap in what they do, so the effects do not add up.";
+  s.lede =
+      "How far the metric moves when one unit alone is changed. Units overlap in what they do, so the "
+      "effects do not add up.";
   if (!r.effects.empty()) {
     auto const units = ranked(r.effects);
     std::string const unit_name = r.unit_of(document);

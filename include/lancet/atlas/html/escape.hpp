@@ -17,8 +17,8 @@ struct decoded {
   bool valid = false;
 };
 
-/// Decodes the first code point of `text` (not empty). Overlong forms, surrogates, values over U+10FFFF and cut-off
-/// sequences are malformed: one byte is consumed and U+FFFD takes its place.
+/// Decodes the first code point of `text` (not empty). Overlong forms, surrogates, values over U+10FFFF and
+/// cut-off sequences are malformed: one byte is consumed and U+FFFD takes its place.
 [[nodiscard]] inline decoded decode_utf8(std::string_view text) {
   auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   unsigned char const lead = byte(0);
@@ -50,23 +50,41 @@ inline void encode_utf8(std::string& out, char32_t value) {
   }
 }
 
-/// Appends `text` so that it is plain text both between tags and inside a quoted attribute. Malformed bytes become
-/// U+FFFD, control characters their visible pictures (U+2400 …), and bidirectional overrides, which could make the
-/// page around them read backwards, become U+FFFD.
+/// Appends `text` so that it is plain text both between tags and inside a quoted attribute. Malformed bytes
+/// become U+FFFD, control characters their visible pictures (U+2400 …), and bidirectional overrides, which
+/// could make the page around them read backwards, become U+FFFD.
 inline void escape_into(std::string& out, std::string_view text) {
   while (!text.empty()) {
     decoded const c = decode_utf8(text);
     switch (c.value) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      case '`': out += "&#96;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '`':
+        out += "&#96;";
+        break;
       case '\t':
-      case '\n': out += static_cast<char>(c.value); break;
-      case 0x2028: out += "&#8232;"; break;
-      case 0x2029: out += "&#8233;"; break;
+      case '\n':
+        out += static_cast<char>(c.value);
+        break;
+      case 0x2028:
+        out += "&#8232;";
+        break;
+      case 0x2029:
+        out += "&#8233;";
+        break;
       default:
         if (c.value < 0x20) {
           encode_utf8(out, 0x2400 + c.value);
@@ -98,18 +116,26 @@ inline void escape_into(std::string& out, std::string_view text) {
   return at >= text.size() ? std::string(text) : std::string(text.substr(0, at)) + "…";
 }
 
-/// `document` as JSON that may stand inside `<script type="application/json">`: ASCII only, and no `<`, `>` or `&`, so
-/// neither `</script` nor `<!--` can occur. Malformed UTF-8 becomes U+FFFD. Reading it back gives the same document.
+/// `document` as JSON that may stand inside `<script type="application/json">`: ASCII only, and no `<`, `>`
+/// or `&`, so neither `</script` nor `<!--` can occur. Malformed UTF-8 becomes U+FFFD. Reading it back gives
+/// the same document.
 [[nodiscard]] inline std::string script_json(nlohmann::json const& document) {
   std::string const plain = document.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   std::string out;
   out.reserve(plain.size() + plain.size() / 16);
   for (char const c : plain) {
     switch (c) {
-      case '<': out += "\\u003c"; break;
-      case '>': out += "\\u003e"; break;
-      case '&': out += "\\u0026"; break;
-      default: out += c;
+      case '<':
+        out += "\\u003c";
+        break;
+      case '>':
+        out += "\\u003e";
+        break;
+      case '&':
+        out += "\\u0026";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

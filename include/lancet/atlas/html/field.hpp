@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads an optional value out of a JSON document: absent is allowed, the wrong type is an error with its path.
+// Reads an optional value out of a JSON document: absent is allowed, the wrong type is an error with its
+// path.
 #pragma once
 
 #include <cmath>
@@ -98,7 +99,9 @@ class field {
 
  private:
   field(nlohmann::json const* value, std::string_view where, std::string path)
-      : value_(value != nullptr && value->is_null() ? nullptr : value), where_(where), path_(std::move(path)) {}
+      : value_(value != nullptr && value->is_null() ? nullptr : value),
+        where_(where),
+        path_(std::move(path)) {}
 
   nlohmann::json const* value_;
   std::string_view where_;

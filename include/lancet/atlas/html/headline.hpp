@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The top of a report: the verdict in a sentence, harm before and after, what was kept, how small the cut was.
+// The top of a report: the verdict in a sentence, harm before and after, what was kept, how small the cut
+// was.
 #pragma once
 
 #include <algorithm>
@@ -21,30 +22,17 @@ namespace lancet::html {
 [[nodiscard]] inline std::string quantity(double x, std::string_view unit, std::string_view name = {}) {
   bool const share = unit == "share" || name.find("accuracy") != std::string_view::npos;
   if (share) return percent(x);
-  return short_number(x) + (unit.empty() ? "" : " " + std::string(unit));
+  return short_number(x, 4) + (unit.empty() ? "" : " " + std::string(unit));
 }
 
 namespace detail {
-
-/// "9 of 270 heads", "9 units".
-[[nodiscard]] inline std::string circuit_size(report_view const& r) {
-  if (r.circuit.empty()) return "";
-  std::string kind = r.circuit.front().kind;
-  bool const same = std::all_of(r.circuit.begin(), r.circuit.end(), [&](unit const& u) { return u.kind == kind; });
-  if (!same || (kind != "head" && kind != "neuron")) kind = "unit";
-  auto const n = static_cast<std::int64_t>(r.circuit.size());
-  std::optional<std::int64_t> total = r.root["circuit"]["total_units"].integer();
-  if (!total && kind == "head" && r.layers > 0 && r.heads > 0) total = r.layers * r.heads;
-  if (total) return count(n) + " of " + plural(*total, kind, kind + "s");
-  return plural(n, kind, kind + "s");
-}
 
 /// The sentence the document gives, or one made of its numbers.
 [[nodiscard]] inline std::string verdict_sentence(report_view const& r) {
   if (auto const given = r.root["verdict"]["sentence"].text()) return *given;
   auto const reduction = r.root["harm"]["reduction"].number();
   if (!reduction) return "This report holds no measurement of harm.";
-  std::string const size = circuit_size(r);
+  std::string const size = r.circuit_size();
   std::string out = size.empty() ? "The intervention" : "Changing " + size;
   if (*reduction < 0) {
     out += " raised harm by " + percent(-*reduction, 0);
@@ -55,7 +43,8 @@ namespace detail {
   if (low && high) out += " (95% interval " + percent(*low, 0) + " to " + percent(*high, 0) + ")";
   for (field const& k : r.root["keep"].items()) {
     if (auto const change = k["change"].number()) {
-      return out + "; " + report_view::words(k["name"].text_or("capability")) + " changed by " + change_percent(*change) + ".";
+      return out + "; " + report_view::words(k["name"].text_or("capability")) + " changed by " +
+             change_percent(*change) + ".";
     }
   }
   return out + ".";
@@ -72,23 +61,29 @@ namespace detail {
   for (auto const& x : {bl, bh, al, ah}) range.add(x.value_or(0));
   range = range.padded(0.08);
   scale const x{{"", range.low, range.high}, left, width - right};
-  markup out = html("<svg class=\"plot harm-axis\" role=\"img\" aria-label=\"", r.metric, " before ", short_number(before),
-                    ", after ", short_number(after), "\" viewBox=\"0 0 ", width, " 104\">");
+  markup out =
+      html("<svg class=\"plot harm-axis\" role=\"img\" aria-label=\"", r.metric, " before ",
+           short_number(before), ", after ", short_number(after), "\" viewBox=\"0 0 ", width, " 104\">");
   auto const at = ticks(x.of, 6);
   int const decimals = tick_decimals(at, notation::number);
   for (double const t : at) {
     append(out, "<path class=\"grid\" d=\"M", x(t), " 26V78\"></path><text class=\"tick\" x=\"", x(t),
            "\" y=\"96\" text-anchor=\"middle\">", tick_text(t, x.of, decimals), "</text>");
   }
-  append(out, "<path class=\"baseline\" d=\"M", x(0), " 22V78\"></path><path class=\"arrow\" d=\"M", x(before), " 52H", x(after),
-         "\"></path>");
-  if (bl && bh) append(out, "<path class=\"whisker\" d=\"M", x(*bl), " 52H", x(*bh), "M", x(*bl), " 46v12M", x(*bh), " 46v12\"></path>");
-  if (al && ah) append(out, "<path class=\"whisker\" d=\"M", x(*al), " 52H", x(*ah), "M", x(*al), " 46v12M", x(*ah), " 46v12\"></path>");
-  append(out, marker(shape::ring, x(before), 52, 7, "ring before"), marker(shape::circle, x(after), 52, 7, "dot after"));
+  append(out, "<path class=\"baseline\" d=\"M", x(0), " 22V78\"></path><path class=\"arrow\" d=\"M",
+         x(before), " 52H", x(after), "\"></path>");
+  if (bl && bh)
+    append(out, "<path class=\"whisker\" d=\"M", x(*bl), " 52H", x(*bh), "M", x(*bl), " 46v12M", x(*bh),
+           " 46v12\"></path>");
+  if (al && ah)
+    append(out, "<path class=\"whisker\" d=\"M", x(*al), " 52H", x(*ah), "M", x(*al), " 46v12M", x(*ah),
+           " 46v12\"></path>");
+  append(out, marker(shape::ring, x(before), 52, 7, "ring before"),
+         marker(shape::circle, x(after), 52, 7, "dot after"));
   auto const name = [&](double v, std::string_view text) {
     double const centre = std::clamp(x(v), 34.0, width - 34);
-    append(out, "<text class=\"note strong\" x=\"", centre, "\" y=\"16\" text-anchor=\"middle\">", text, " ", short_number(v),
-           "</text>");
+    append(out, "<text class=\"note strong\" x=\"", centre, "\" y=\"16\" text-anchor=\"middle\">", text, " ",
+           short_number(v), "</text>");
   };
   bool const crowded = std::abs(x(before) - x(after)) < 90;
   if (!crowded) name(before, "before");
@@ -98,7 +93,8 @@ namespace detail {
 }
 
 [[nodiscard]] inline markup tile(std::string_view name, markup const& value, markup const& note) {
-  return html("<div class=\"tile\"><dt>", name, "</dt><dd><b>", value, "</b><span>", note, "</span></dd></div>");
+  return html("<div class=\"tile\"><dt>", name, "</dt><dd><b>", value, "</b><span>", note,
+              "</span></dd></div>");
 }
 
 /// Pass or fail of each yes/no of the verdict, by sign, word and colour.
@@ -111,7 +107,8 @@ namespace detail {
   markup out;
   for (auto const& [key, value] : r.root["verdict"].members()) {
     if (!value.json()->is_boolean()) continue;
-    auto const named = std::find_if(std::begin(known), std::end(known), [&](auto const& k) { return k.first == key; });
+    auto const named =
+        std::find_if(std::begin(known), std::end(known), [&](auto const& k) { return k.first == key; });
     bool const passed = *value.flag();
     append(out, "<li class=\"", std::string_view(passed ? "pass" : "fail"), "\"><span aria-hidden=\"true\">",
            std::string_view(passed ? "✓" : "✗"), "</span> ",
@@ -127,9 +124,14 @@ namespace detail {
     std::string const name = k["name"].text_or("capability");
     auto const before = k["before"].number(), after = k["after"].number(), change = k["change"].number();
     std::string const unit = k["unit"].text_or("");
-    markup note = before && after ? html(quantity(*before, unit, name), " → ", quantity(*after, unit, name)) : markup();
+    markup note =
+        before && after ? html(quantity(*before, unit, name), " → ", quantity(*after, unit, name)) : markup();
     if (auto const p = k["p"].number()) append(note, note.empty() ? markup() : markup(", "), p_text(*p));
-    append(out, tile(report_view::words(name), change ? html(change_percent(*change)) : markup("–"), note));
+    append(out, tile(report_view::words(name),
+                     !change        ? markup("–")
+                     : *change == 0 ? markup("no change")
+                                    : html(change_percent(*change)),
+                     note));
   }
   return out;
 }
@@ -139,19 +141,22 @@ namespace detail {
 /// The headline card.
 [[nodiscard]] inline markup headline(report_view const& r) {
   field const harm = r.root["harm"];
-  auto const before = harm["before"].number(), after = harm["after"].number(), reduction = harm["reduction"].number();
+  auto const before = harm["before"].number(), after = harm["after"].number(),
+             reduction = harm["reduction"].number();
   auto const low = harm["low"].number(), high = harm["high"].number();
-  markup out = html("<section class=\"headline\" aria-label=\"Headline\"><p class=\"verdict\">", detail::verdict_sentence(r), "</p>",
-                    detail::checks(r));
+  markup out = html("<section class=\"headline\" aria-label=\"Headline\"><p class=\"verdict\">",
+                    detail::verdict_sentence(r), "</p>", detail::checks(r));
   if (reduction || (before && after)) {
     out += "<div class=\"harm\">";
     if (reduction) {
       append(out, "<p class=\"big\"><b>", change_percent(-*reduction, 0), "</b><span>harm");
-      if (low && high) append(out, "<br>95% interval ", change_percent(-*high, 0), " to ", change_percent(-*low, 0));
+      if (low && high)
+        append(out, "<br>95% interval ", change_percent(-*high, 0), " to ", change_percent(-*low, 0));
       out += "</span></p>";
     }
     if (before && after) {
-      append(out, "<figure><figcaption>", harm["name"].text_or(r.metric), r.unit.empty() ? "" : ", " + r.unit);
+      append(out, "<figure><figcaption>", harm["name"].text_or(r.metric),
+             r.unit.empty() ? "" : ", " + r.unit);
       if (auto const n = harm["items"].integer()) append(out, ", ", count(*n), " test examples");
       append(out, "</figcaption>", detail::harm_axis(r, *before, *after));
       markup test;
@@ -159,7 +164,8 @@ namespace detail {
         append(test, harm["test"].text_or("paired test"), ": ", p_text(*p));
       }
       if (auto const d = harm["effect_size"].number()) {
-        append(test, test.empty() ? markup() : markup(", "), harm["effect_size_name"].text_or("effect size"), " ", short_number(*d));
+        append(test, test.empty() ? markup() : markup(", "), harm["effect_size_name"].text_or("effect size"),
+               " ", short_number(*d));
       }
       if (!test.empty()) append(out, "<p class=\"test\">", test, "</p>");
       out += "</figure>";
@@ -167,21 +173,26 @@ namespace detail {
     out += "</div>";
   }
   markup tiles = detail::keep_tiles(r);
-  if (std::string const size = detail::circuit_size(r); !size.empty()) {
+  if (std::string const size = r.circuit_size(); !size.empty()) {
     auto const share = r.root["circuit"]["fraction"].number();
     append(tiles, detail::tile("circuit", html(size),
-                               share ? html(percent(*share, 2), " of the model") : html(r.root["circuit"]["rule"].text_or(""))));
+                               share ? html(percent(*share, 2), " of the model")
+                                     : html(r.root["circuit"]["rule"].text_or(""))));
   }
   auto trainable = r.root["intervention"]["trainable"].integer();
   if (!trainable) trainable = r.root["cost"]["trainable"].integer();
   if (trainable) {
     auto const all = r.root["model"]["parameters"].integer();
-    append(tiles, detail::tile("parameters trained", html(count(*trainable)),
-                               all && *all > 0 ? html(percent(static_cast<double>(*trainable) / static_cast<double>(*all), 4), " of ", count(*all))
-                                               : markup()));
+    append(tiles,
+           detail::tile("parameters trained", html(count(*trainable)),
+                        all && *all > 0
+                            ? html(percent(static_cast<double>(*trainable) / static_cast<double>(*all), 4),
+                                   " of ", count(*all))
+                            : markup()));
   }
   if (!tiles.empty()) append(out, "<dl class=\"tiles\">", tiles, "</dl>");
-  for (field const& note : r.root["notes"].items()) append(out, "<p class=\"notice\">", note.text_or(""), "</p>");
+  for (field const& note : r.root["notes"].items())
+    append(out, "<p class=\"notice\">", note.text_or(""), "</p>");
   out += "</section>\n";
   return out;
 }

@@ -64,7 +64,9 @@ namespace detail {
 }
 
 /// A share as per cent: 0.824 is 82.4%.
-[[nodiscard]] inline std::string percent(double share, int decimals = 1) { return fixed(100 * share, decimals) + "%"; }
+[[nodiscard]] inline std::string percent(double share, int decimals = 1) {
+  return fixed(100 * share, decimals) + "%";
+}
 
 /// A relative change as per cent, signed. Changes too small for the decimals keep two significant digits.
 [[nodiscard]] inline std::string change_percent(double change, int decimals = 1) {

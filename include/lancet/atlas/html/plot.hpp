@@ -32,8 +32,8 @@ enum class shape { circle, ring, square, diamond, triangle };
   markup const title = text.empty() ? markup() : html("<title>", text, "</title>");
   switch (s) {
     case shape::square:
-      return html("<rect class=\"", style, "\" x=\"", x - r * 0.9, "\" y=\"", y - r * 0.9, "\" width=\"", 1.8 * r,
-                  "\" height=\"", 1.8 * r, "\">", title, "</rect>");
+      return html("<rect class=\"", style, "\" x=\"", x - r * 0.9, "\" y=\"", y - r * 0.9, "\" width=\"",
+                  1.8 * r, "\" height=\"", 1.8 * r, "\">", title, "</rect>");
     case shape::diamond:
       return html("<path class=\"", style, "\" d=\"M", x, " ", y - 1.3 * r, "l", 1.3 * r, " ", 1.3 * r, "l",
                   -1.3 * r, " ", 1.3 * r, "l", -1.3 * r, " ", -1.3 * r, "z\">", title, "</path>");
@@ -41,9 +41,11 @@ enum class shape { circle, ring, square, diamond, triangle };
       return html("<path class=\"", style, "\" d=\"M", x, " ", y - 1.2 * r, "l", 1.15 * r, " ", 2.1 * r, "h",
                   -2.3 * r, "z\">", title, "</path>");
     case shape::circle:
-    case shape::ring: break;
+    case shape::ring:
+      break;
   }
-  return html("<circle class=\"", style, "\" cx=\"", x, "\" cy=\"", y, "\" r=\"", r, "\">", title, "</circle>");
+  return html("<circle class=\"", style, "\" cx=\"", x, "\" cy=\"", y, "\" r=\"", r, "\">", title,
+              "</circle>");
 }
 
 /// An x-y chart under construction. Coordinates given to its members are data values.
@@ -67,6 +69,8 @@ class plot {
 
   [[nodiscard]] scale const& x() const { return x_; }
   [[nodiscard]] scale const& y() const { return y_; }
+  /// For what the members below do not draw, in the picture's coordinates.
+  [[nodiscard]] markup& body() { return body_; }
 
   /// The area between `low` and `high` of each point.
   void band(std::vector<point> const& points, std::string_view style) {
@@ -91,7 +95,8 @@ class plot {
     if (last == nullptr) return;
     append(body_, "<path class=\"line ", style, "\" d=\"", path, "\"></path>");
     if (points.size() <= 60) markers(points, style, s);
-    if (!label.empty()) ends_.push_back({x_(last->x) + 9, y_(last->y), std::string(label), std::string(style)});
+    if (!label.empty())
+      ends_.push_back({x_(last->x) + 9, y_(last->y), std::string(label), std::string(style)});
   }
 
   /// Vertical whiskers from `low` to `high`.
@@ -113,34 +118,31 @@ class plot {
   /// A dashed line across the chart at y, with its meaning written on it.
   void horizontal(double y, std::string_view label) {
     if (y < options_.y.low || y > options_.y.high) return;
-    append(body_, "<path class=\"mark\" d=\"M", left, " ", y_(y), "H", options_.width - options_.right, "\"></path>",
-           "<text class=\"note\" x=\"", left + 6, "\" y=\"", y_(y) - 5, "\">", label, "</text>");
+    append(body_, "<path class=\"mark\" d=\"M", left, " ", y_(y), "H", options_.width - options_.right,
+           "\"></path>", "<text class=\"note\" x=\"", left + 6, "\" y=\"", y_(y) - 5, "\">", label,
+           "</text>");
   }
 
   /// A dashed line up the chart at x, with its meaning written at the top.
   void vertical(double x, std::string_view label) {
     if (x < options_.x.low || x > options_.x.high) return;
     bool const flip = x_(x) > options_.width * 0.6;
-    append(body_, "<path class=\"mark\" d=\"M", x_(x), " ", top, "V", options_.height - bottom, "\"></path>",
-           "<text class=\"note\" x=\"", x_(x) + (flip ? -6 : 6), "\" y=\"", top + 10, "\" text-anchor=\"",
-           std::string_view(flip ? "end" : "start"), "\">", label, "</text>");
+    append(body_, "<path class=\"mark\" d=\"M", x_(x), " ", top - 14, "V", options_.height - bottom,
+           "\"></path>", "<text class=\"note\" x=\"", x_(x) + (flip ? -6 : 6), "\" y=\"", top - 6,
+           "\" text-anchor=\"", std::string_view(flip ? "end" : "start"), "\">", label, "</text>");
   }
 
   /// A dashed line between two points of the chart.
   void diagonal(double from, double to, std::string_view label) {
-    append(body_, "<path class=\"mark\" d=\"M", x_(from), " ", y_(from), "L", x_(to), " ", y_(to), "\"></path>",
-           "<text class=\"note\" x=\"", x_(to) - 6, "\" y=\"", y_(to) + 14, "\" text-anchor=\"end\">", label, "</text>");
+    append(body_, "<path class=\"mark\" d=\"M", x_(from), " ", y_(from), "L", x_(to), " ", y_(to),
+           "\"></path>", "<text class=\"note\" x=\"", x_(to) - 6, "\" y=\"", y_(to) + 14,
+           "\" text-anchor=\"end\">", label, "</text>");
   }
 
   /// A shaded rectangle: the part of the chart where something holds.
   void region(double x0, double x1, double y0, double y1, std::string_view style) {
     append(body_, "<rect class=\"region ", style, "\" x=\"", x_(x0), "\" y=\"", y_(y1), "\" width=\"",
            std::abs(x_(x1) - x_(x0)), "\" height=\"", std::abs(y_(y0) - y_(y1)), "\"></rect>");
-  }
-
-  /// Text beside a point; `finish` moves such labels apart.
-  void label(double x, double y, std::string_view text, std::string_view style) {
-    ends_.push_back({x_(x) + 10, y_(y), std::string(text), std::string(style)});
   }
 
   [[nodiscard]] markup finish() {
@@ -184,16 +186,17 @@ class plot {
     auto const rows = ticks(options_.y, 4);
     int const row_decimals = tick_decimals(rows, options_.y.style);
     for (double const y : rows) {
-      append(body_, "<path class=\"grid\" d=\"M", left, " ", y_(y), "H", right, "\"></path><text class=\"tick\" x=\"",
-             left - 8, "\" y=\"", y_(y) + 4, "\" text-anchor=\"end\">", tick_text(y, options_.y, row_decimals),
-             "</text>");
+      append(body_, "<path class=\"grid\" d=\"M", left, " ", y_(y), "H", right,
+             "\"></path><text class=\"tick\" x=\"", left - 8, "\" y=\"", y_(y) + 4, "\" text-anchor=\"end\">",
+             tick_text(y, options_.y, row_decimals), "</text>");
     }
     append(body_, "<path class=\"baseline\" d=\"M", left, " ", base, "H", right, "\"></path>");
     auto const columns = ticks(options_.x, 7);
     int const column_decimals = tick_decimals(columns, options_.x.style);
     for (double const x : columns) {
-      append(body_, "<path class=\"baseline\" d=\"M", x_(x), " ", base, "v4\"></path><text class=\"tick\" x=\"", x_(x),
-             "\" y=\"", base + 18, "\" text-anchor=\"middle\">", tick_text(x, options_.x, column_decimals), "</text>");
+      append(body_, "<path class=\"baseline\" d=\"M", x_(x), " ", base,
+             "v4\"></path><text class=\"tick\" x=\"", x_(x), "\" y=\"", base + 18,
+             "\" text-anchor=\"middle\">", tick_text(x, options_.x, column_decimals), "</text>");
     }
     append(body_, "<text class=\"axis-title\" x=\"", right, "\" y=\"", options_.height - 6,
            "\" text-anchor=\"end\">", options_.x.title, "</text>");

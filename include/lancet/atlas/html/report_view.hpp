@@ -2,13 +2,16 @@
 // The parts of a report document that several sections need, read once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "lancet/atlas/html/field.hpp"
+#include "lancet/atlas/html/number.hpp"
 #include "lancet/atlas/html/units.hpp"
 
 namespace lancet::html {
@@ -18,11 +21,11 @@ struct report_view {
   field root;
   std::int64_t layers = 0;
   std::int64_t heads = 0;
-  double level = 0.05;                ///< of the false discovery control: effects.level
-  std::string metric;                 ///< of harm, in words: "log odds"
-  std::string unit;                   ///< of harm and effects: "nats"
-  std::vector<html::unit> effects;    ///< of the main effects document
-  std::vector<html::unit> circuit;    ///< with effects filled in from `effects` where the circuit says none
+  double level = 0.05;              ///< of the false discovery control: effects.level
+  std::string metric;               ///< of harm, in words: "log odds"
+  std::string unit;                 ///< of harm and effects: "nats"
+  std::vector<html::unit> effects;  ///< of the main effects document
+  std::vector<html::unit> circuit;  ///< with effects filled in from `effects` where the circuit says none
   std::vector<edge> edges;
 
   report_view(nlohmann::json const& report, std::string_view where) : root(report, where) {
@@ -39,6 +42,20 @@ struct report_view {
   /// The unit of an effects document's values.
   [[nodiscard]] std::string unit_of(field const& document) const {
     return document["metric_unit"].text_or(guessed_unit(words(document["metric"].text_or(""))));
+  }
+
+  /// "9 of 270 heads", "9 units".
+  [[nodiscard]] std::string circuit_size() const {
+    if (circuit.empty()) return "";
+    std::string kind = circuit.front().kind;
+    bool const same =
+        std::all_of(circuit.begin(), circuit.end(), [&](html::unit const& u) { return u.kind == kind; });
+    if (!same || (kind != "head" && kind != "neuron")) kind = "unit";
+    auto const n = static_cast<std::int64_t>(circuit.size());
+    std::optional<std::int64_t> total = root["circuit"]["total_units"].integer();
+    if (!total && kind == "head" && layers > 0 && heads > 0) total = layers * heads;
+    if (total) return count(n) + " of " + plural(*total, kind, kind + "s");
+    return plural(n, kind, kind + "s");
   }
 
   /// "log_odds" as "log odds".

@@ -16,10 +16,14 @@ enum class notation { number, share, signed_share, whole };
 
 [[nodiscard]] inline std::string written(double x, notation style, int decimals = 1) {
   switch (style) {
-    case notation::share: return percent(x, decimals);
-    case notation::signed_share: return signed_number(100 * x, decimals) + "%";
-    case notation::whole: return count(std::llround(x));
-    case notation::number: break;
+    case notation::share:
+      return percent(x, decimals);
+    case notation::signed_share:
+      return signed_number(100 * x, decimals) + "%";
+    case notation::whole:
+      return count(std::llround(x));
+    case notation::number:
+      break;
   }
   return short_number(x);
 }
@@ -82,12 +86,10 @@ struct extent {
     }
     return out;
   }
-  double const rough = span / wanted;
-  double const power = std::pow(10, std::floor(std::log10(rough)));
+  double const power = std::pow(10, std::floor(std::log10(span / wanted)));
   double step = power;
-  for (double const m : {1.0, 2.0, 5.0, 10.0}) {
-    step = m * power;
-    if (step >= rough * 0.999) break;
+  for (double const m : {2.0, 5.0, 10.0}) {
+    if (std::abs(span / (m * power) - wanted) < std::abs(span / step - wanted)) step = m * power;
   }
   if (a.style == notation::whole) step = std::max(1.0, std::round(step));
   double const first = std::ceil(a.low / step - 1e-9);

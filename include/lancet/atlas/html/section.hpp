@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A section of a page: a title, a sentence on how to read it, and its pictures, or words for what is not there.
+// A section of a page: a title, a sentence on how to read it, and its pictures, or words for what is not
+// there.
 #pragma once
 
 #include <string>
@@ -23,8 +24,9 @@ struct section {
 /// `style` sets the picture's smallest legible width.
 [[nodiscard]] inline markup figure(markup const& picture, markup const& caption, std::string_view label,
                                    std::string_view style = "") {
-  return html("<figure class=\"", style, "\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", label,
-              "\">", picture, "</div>", caption.empty() ? markup() : html("<figcaption>", caption, "</figcaption>"),
+  return html("<figure class=\"", style,
+              "\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", label, "\">", picture,
+              "</div>", caption.empty() ? markup() : html("<figcaption>", caption, "</figcaption>"),
               "</figure>");
 }
 

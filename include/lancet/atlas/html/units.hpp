@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Units of a report (heads, neurons, blocks, positions, edges) as plain rows, read once and shared by all pictures.
+// Units of a report (heads, neurons, blocks, positions, edges) as plain rows, read once and shared by all
+// pictures.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +53,8 @@ struct edge {
 };
 
 namespace detail {
-/// A layer, head, neuron or position: a small number from 0. The bound keeps hostile files from ordering huge grids.
+/// A layer, head, neuron or position: a small number from 0. The bound keeps hostile files from ordering huge
+/// grids.
 [[nodiscard]] inline std::optional<std::int64_t> place_index(field const& f, std::int64_t below) {
   auto const n = f.integer();
   if (n && (*n < 0 || *n >= below)) f.fail("an integer from 0 to " + std::to_string(below - 1));
@@ -60,7 +62,8 @@ namespace detail {
 }
 }  // namespace detail
 
-/// Reads a unit; a bare string ("embed", "logits") is a kind without a layer. `kind` is used where the unit says none.
+/// Reads a unit; a bare string ("embed", "logits") is a kind without a layer. `kind` is used where the unit
+/// says none.
 [[nodiscard]] inline unit read_unit(field const& f, std::string_view kind) {
   unit u;
   if (f.json() != nullptr && f.json()->is_string()) {
@@ -105,7 +108,8 @@ namespace detail {
 
 /// The units by falling absolute effect; equal ones keep their order.
 [[nodiscard]] inline std::vector<unit> ranked(std::vector<unit> units) {
-  std::stable_sort(units.begin(), units.end(), [](unit const& a, unit const& b) { return a.size() > b.size(); });
+  std::stable_sort(units.begin(), units.end(),
+                   [](unit const& a, unit const& b) { return a.size() > b.size(); });
   return units;
 }
 
@@ -122,7 +126,8 @@ namespace detail {
   double largest = 0;
   for (unit const& u : units) {
     largest = std::max(largest, u.size());
-    if (with_interval) largest = std::max({largest, std::abs(u.low.value_or(0)), std::abs(u.high.value_or(0))});
+    if (with_interval)
+      largest = std::max({largest, std::abs(u.low.value_or(0)), std::abs(u.high.value_or(0))});
   }
   return largest;
 }
