@@ -128,12 +128,14 @@ requires std::is_invocable_r_v<double, Statistic&, std::span<std::ptrdiff_t cons
       double const z = bias + detail::normal_quantile(probability);
       return detail::normal_cdf(bias + z / (1.0 - acceleration * z));
     };
-    lower = corrected(lower);
-    upper = corrected(upper);
+    if (std::isfinite(bias)) {
+      lower = corrected(lower);
+      upper = corrected(upper);
+    }
   }
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  double low = std::isinf(bias) ? none : detail::sorted_quantile(resampled, lower);
-  double high = std::isinf(bias) ? none : detail::sorted_quantile(resampled, upper);
+  double low = std::isfinite(bias) ? detail::sorted_quantile(resampled, lower) : none;
+  double high = std::isfinite(bias) ? detail::sorted_quantile(resampled, upper) : none;
   if (options.method == interval_method::basic) {
     double const mirrored = 2.0 * estimate - high;
     high = 2.0 * estimate - low;
