@@ -3,6 +3,7 @@
 // front.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -13,6 +14,8 @@
 #include <variant>
 #include <vector>
 
+#include "lancet/core/error.hpp"
+#include "lancet/io/known_patterns.hpp"
 #include "lancet/io/pretokenize.hpp"
 #include "lancet/io/text.hpp"
 
@@ -133,28 +136,32 @@ inline void split_piece(split_at_pattern const& step, std::string_view text, tex
 
 /// A step in words, for messages and the tokenizer's hash.
 [[nodiscard]] inline std::string describe(split_step const& step) {
-  if (auto const* const rule = std::get_if<split_rule>(&step)) {
-    switch (*rule) {
-      case split_rule::gpt2:
-        return "gpt2";
-      case split_rule::llama3:
-        return "llama3";
-      case split_rule::qwen2:
-        return "qwen2";
-      case split_rule::digits:
-        return "digits";
-      case split_rule::digit_runs:
-        return "digit runs";
-      case split_rule::digit_triples:
-        return "digit triples";
-    }
-  }
+  if (auto const* const rule = std::get_if<split_rule>(&step)) return std::string(name_of(*rule));
   if (auto const* const pattern = std::get_if<split_at_pattern>(&step)) {
     return "pattern " + pattern->source + (pattern->keep_matches ? "" : ", matches dropped") +
            (pattern->keep_between ? "" : ", the rest dropped");
   }
   if (auto const* const literal = std::get_if<split_at_literal>(&step)) return "literal " + literal->literal;
   return "prefix space";
+}
+
+/// Makes a matcher of a regular expression; `pcre2_pattern` of pretokenize_pcre2.hpp is one. Throws
+/// lancet::error where it cannot.
+using pattern_compiler = std::shared_ptr<split_pattern const> (*)(std::string const& source);
+
+/// The step that cuts at the matches of `source`, matches and the rest becoming pieces: a scanner where one
+/// is known, else a matcher made by `compiler`. `where` names the pattern's place for the file_error when
+/// there is neither.
+[[nodiscard]] inline split_step step_for_pattern(std::string const& source, std::string_view where,
+                                                 pattern_compiler compiler) {
+  if (auto const rule = rule_for(source)) return *rule;
+  if (compiler == nullptr) {
+    throw file_error(where,
+                     "got the pattern '" + escape_utf8(source, 400) +
+                         "', which no scanner stands for; expected a known pattern, or a pattern_compiler "
+                         "(pcre2_pattern of lancet/io/pretokenize_pcre2.hpp) to be given");
+  }
+  return split_at_pattern{.source = source, .pattern = compiler(source)};
 }
 
 }  // namespace lancet

@@ -12,7 +12,7 @@
 
 #include "lancet/core/error.hpp"
 #include "lancet/io/gguf.hpp"
-#include "lancet/io/known_patterns.hpp"
+#include "lancet/io/split.hpp"
 #include "lancet/io/text.hpp"
 #include "lancet/io/tokenizer_parts.hpp"
 
@@ -25,29 +25,35 @@ namespace detail {
 struct gguf_pre_tokenizer {
   std::string_view name;
   std::vector<split_step> steps;
-  bool ignore_merges = false;
+  struct {
+    bool ignore_merges = false;
+    bool nfc = false;
+  } also = {};
 };
 
 [[nodiscard]] inline std::vector<gguf_pre_tokenizer> gguf_pre_tokenizers() {
-  std::vector<split_step> const gpt2{split_rule::gpt2};
-  std::vector<split_step> const digits_gpt2{split_rule::digits, split_rule::gpt2};
-  std::vector<split_step> const llama3{split_rule::llama3};
-  std::vector<split_step> const qwen2{split_rule::qwen2};
-  return {{"gpt-2", gpt2},
-          {"phi-2", gpt2},
-          {"jais", gpt2},
-          {"smollm", digits_gpt2},
-          {"starcoder", digits_gpt2},
-          {"refact", digits_gpt2},
-          {"codeshell", digits_gpt2},
-          {"llama-bpe", llama3, true},
-          {"llama3", llama3, true},
-          {"llama-v3", llama3, true},
-          {"falcon3", llama3, true},
-          {"dbrx", llama3},
-          {"smaug-bpe", llama3},
-          {"qwen2", qwen2},
-          {"stablelm2", qwen2}};
+  using enum split_rule;
+  return {{"gpt-2", {gpt2}},
+          {"phi-2", {gpt2}},
+          {"jais", {gpt2}},
+          {"mpt", {gpt2}, {.nfc = true}},
+          {"olmo", {gpt2}, {.nfc = true}},
+          {"smollm", {digits, gpt2}},
+          {"starcoder", {digits, gpt2}},
+          {"refact", {digits, gpt2}},
+          {"codeshell", {digits, gpt2}},
+          {"llama-bpe", {llama3}, {.ignore_merges = true}},
+          {"llama3", {llama3}, {.ignore_merges = true}},
+          {"llama-v3", {llama3}, {.ignore_merges = true}},
+          {"falcon3", {llama3}, {.ignore_merges = true}},
+          {"dbrx", {llama3}},
+          {"smaug-bpe", {llama3}},
+          {"qwen2", {qwen2}, {.nfc = true}},
+          {"deepseek-r1-qwen", {qwen2}},
+          {"stablelm2", {qwen2}},
+          {"gpt-4o", {gpt4o}},
+          {"tekken", {tekken}, {.ignore_merges = true}},
+          {"deepseek-v3", {digit_triples, cjk_runs, deepseek3}}};
 }
 
 }  // namespace detail
@@ -71,7 +77,8 @@ struct gguf_pre_tokenizer {
     known += (known.empty() ? "" : ", ") + std::string(candidate.name);
     if (candidate.name != pre) continue;
     parts.steps = candidate.steps;
-    parts.ignore_merges = candidate.ignore_merges;
+    parts.ignore_merges = candidate.also.ignore_merges;
+    parts.nfc = candidate.also.nfc;
   }
   if (parts.steps.empty())
     fail("tokenizer.ggml.pre: got '" + escape_utf8(pre) + "', expected one of " + known);

@@ -13,10 +13,16 @@
 #include "lancet/core/error.hpp"
 #include "lancet/io/json.hpp"
 #include "lancet/io/known_patterns.hpp"
+#include "lancet/io/split.hpp"
 #include "lancet/io/text.hpp"
 #include "lancet/io/tokenizer_parts.hpp"
 
 namespace lancet {
+
+struct tokenizer_json_options {
+  /// For patterns that no scanner stands for; without it they are refused.
+  pattern_compiler patterns = nullptr;
+};
 
 namespace detail {
 
@@ -25,7 +31,7 @@ namespace detail {
 class tokenizer_json_reader {
  public:
   tokenizer_json_reader(nlohmann::json const& root, std::string const& where,
-                        tokenizer_read_options const& options)
+                        tokenizer_json_options const& options)
       : root_(root), where_(where), options_(options) {}
 
   [[nodiscard]] tokenizer_parts run() {
@@ -195,13 +201,12 @@ class tokenizer_json_reader {
       return;
     }
     auto const source = get<std::string>(pattern, "Regex", place(path + ".pattern"));
-    auto cut = step_for_pattern(source, place(path + ".pattern"), options_);
+    auto cut = step_for_pattern(source, place(path + ".pattern"), options_.patterns);
     if (removed) {
       auto* const at_pattern = std::get_if<split_at_pattern>(&cut);
-      // Between the matches of gpt2, llama3 and qwen2 nothing lies, so nothing is removed there.
       auto const* const rule = std::get_if<split_rule>(&cut);
       bool const gapless =
-          rule && (*rule == split_rule::gpt2 || *rule == split_rule::llama3 || *rule == split_rule::qwen2);
+          rule != nullptr && is_gapless(*rule);  // then nothing lies between matches to be removed
       if (at_pattern == nullptr && !(invert && gapless)) refuse(path + ".behavior", behavior, "Isolated");
       if (at_pattern != nullptr) (invert ? at_pattern->keep_between : at_pattern->keep_matches) = false;
     }
@@ -252,7 +257,7 @@ class tokenizer_json_reader {
 
   json const& root_;
   std::string const& where_;
-  tokenizer_read_options const& options_;
+  tokenizer_json_options const& options_;
   tokenizer_parts parts_;
   std::size_t most_ids_ = 0;
 };
@@ -265,13 +270,13 @@ class tokenizer_json_reader {
 /// supported, naming the key.
 [[nodiscard]] inline tokenizer_parts parse_tokenizer_json(nlohmann::json const& document,
                                                           std::string const& where,
-                                                          tokenizer_read_options const& options = {}) {
+                                                          tokenizer_json_options const& options = {}) {
   return detail::tokenizer_json_reader(document, where, options).run();
 }
 
 /// The same from a file.
 [[nodiscard]] inline tokenizer_parts read_tokenizer_json(std::string const& path,
-                                                         tokenizer_read_options const& options = {}) {
+                                                         tokenizer_json_options const& options = {}) {
   return parse_tokenizer_json(read_json(path), path, options);
 }
 

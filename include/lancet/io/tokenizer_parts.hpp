@@ -26,6 +26,8 @@ struct tokenizer_parts {
   /// In order of rank.
   std::vector<merge_strings> merges;
   std::vector<added_token> added;
+  /// Whether text is brought into Unicode's normalisation form C first.
+  bool nfc = false;
   /// How text is cut into words, in order.
   std::vector<split_step> steps;
   /// A word that is a token as a whole becomes that token, whatever the merges say.

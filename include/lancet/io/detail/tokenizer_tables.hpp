@@ -49,9 +49,9 @@ class tokenizer_tables {
  public:
   explicit tokenizer_tables(tokenizer_parts p) : parts(std::move(p)) {
     index_tokens();
-    index_added();
     index_bytes();
     index_merges();
+    index_added();
     check_id(parts.bos, "the start token");
     check_id(parts.eos, "the end token");
     check_id(parts.unknown, "the unknown token");
@@ -113,6 +113,12 @@ class tokenizer_tables {
 
   void index_added() {
     special.assign(parts.tokens.size(), false);
+    // A byte or a merged token that is an added token as well keeps its bytes.
+    std::vector<bool> made(parts.tokens.size(), false);
+    for (auto const id : byte_ids) {
+      if (id >= 0) made[static_cast<std::size_t>(id)] = true;
+    }
+    for (auto const& merge : merges.merges()) made[static_cast<std::size_t>(merge.joined)] = true;
     std::vector<bool> seen(parts.tokens.size(), false);
     std::vector<added_token_finder::entry> first;
     std::vector<added_token_finder::entry> later;
@@ -127,7 +133,7 @@ class tokenizer_tables {
       if (seen[id]) fail("added token " + show(text) + " comes twice");
       seen[id] = true;
       special[id] = token.special;
-      bytes[id] = text;
+      if (!made[id]) bytes[id] = text;
       (token.normalized ? later : first).push_back({text, token});
     }
     added_first = added_token_finder(std::move(first));
