@@ -2,12 +2,15 @@
 // A decoder-only transformer: architecture, weights, and the identity that every result carries.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "lancet/model/weights.hpp"
 
 namespace lancet {
+
+class tokenizer;  // io/tokenizer.hpp
 
 /// What model a value came from; results of different models never mix.
 struct model_identity {
@@ -36,10 +39,19 @@ class transformer {
   [[nodiscard]] model_weights<B> const& weights() const { return weights_; }
   [[nodiscard]] model_identity const& identity() const { return identity_; }
 
+  /// Throws usage_error where the model came without one.
+  [[nodiscard]] lancet::tokenizer const& tokenizer() const {
+    if (!tokenizer_) throw usage_error("model '" + identity_.name + "' has no tokenizer: give token ids instead of texts");
+    return *tokenizer_;
+  }
+  [[nodiscard]] bool has_tokenizer() const { return tokenizer_ != nullptr; }
+  void set_tokenizer(std::shared_ptr<lancet::tokenizer const> t) { tokenizer_ = std::move(t); }
+
  private:
   Arch arch_;
   model_weights<B> weights_;
   model_identity identity_;
+  std::shared_ptr<lancet::tokenizer const> tokenizer_;
 };
 
 }  // namespace lancet
