@@ -93,7 +93,8 @@ class json_builder {
   }
 
   [[noreturn]] void fail(std::string const& what) const {
-    auto const byte = static_cast<std::size_t>(reached - text_.data());
+    auto const read = static_cast<std::size_t>(reached - text_.data());
+    std::size_t const byte = read == 0 ? 0 : read - 1;  // the last one that was read
     std::size_t line = first_line_;
     for (char const c : text_.substr(0, byte)) line += c == '\n' ? 1 : 0;
     throw file_error(std::string(where_) + ":" + std::to_string(line),
@@ -157,6 +158,10 @@ class json_builder {
                                 std::to_string(limits.bytes));
   }
   detail::json_builder builder(text, where, first_line, limits);
+  if (auto const zero = text.find('\0'); zero != text.npos) {  // nlohmann's parser would take it for the end
+    builder.reached += zero + 1;
+    builder.fail("not valid JSON: a zero byte");
+  }
   detail::json_iterator const begin{.at = text.data(), .reached = &builder.reached};
   detail::json_iterator const end{.at = text.data() + text.size(), .reached = &builder.reached};
   nlohmann::json::sax_parse(begin, end, &builder, nlohmann::json::input_format_t::json, true,
