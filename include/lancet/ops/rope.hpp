@@ -17,28 +17,36 @@ struct rope_table {
   tensor<B> cosine;  // [R, rotary_dims / 2]
   tensor<B> sine;    // [R, rotary_dims / 2]
 
-  /// Angles are computed in double and rounded once.
+  /// Angles are computed in double and rounded once; a position met before is not computed again.
   void build(std::span<index const> positions, index rotary_dims, double base) {
     index const rows = std::ssize(positions), half = rotary_dims / 2;
+    index const last = positions.empty() ? -1 : *std::max_element(positions.begin(), positions.end());
+    if (rotary_dims != rotary_dims_ || base != base_) known_.clear();
+    rotary_dims_ = rotary_dims;
+    base_ = base;
+    for (index p = std::ssize(known_) / std::max<index>(1, rotary_dims); p <= last; ++p)
+      for (index j = 0; j < rotary_dims; ++j) {
+        double const exponent = -2.0 * static_cast<double>(j % half) / static_cast<double>(rotary_dims);
+        double const angle = static_cast<double>(p) * std::pow(base, exponent);
+        known_.push_back(static_cast<typename B::scalar>(j < half ? std::cos(angle) : std::sin(angle)));
+      }
     cosine.resize(rows, half);
     sine.resize(rows, half);
     host_.resize(static_cast<std::size_t>(2 * rows * half));
-    typename B::scalar* c = host_.data();
-    typename B::scalar* s = c + rows * half;
-    for (index j = 0; j < half; ++j) {
-      double const theta = std::pow(base, -2.0 * static_cast<double>(j) / static_cast<double>(rotary_dims));
-      for (index i = 0; i < rows; ++i) {
-        double const angle = static_cast<double>(positions[static_cast<std::size_t>(i)]) * theta;
-        c[i * half + j] = static_cast<typename B::scalar>(std::cos(angle));
-        s[i * half + j] = static_cast<typename B::scalar>(std::sin(angle));
-      }
+    for (index i = 0; i < rows; ++i) {
+      auto const known = known_.begin() + positions[static_cast<std::size_t>(i)] * rotary_dims;
+      std::copy_n(known, half, host_.begin() + i * half);
+      std::copy_n(known + half, half, host_.begin() + (rows + i) * half);
     }
-    B::upload(c, cosine.all());
-    B::upload(s, sine.all());
+    B::upload(host_.data(), cosine.all());
+    B::upload(host_.data() + rows * half, sine.all());
   }
 
  private:
+  std::vector<typename B::scalar> known_;  // [positions, rotary_dims]: cosines, then sines, of each position
   std::vector<typename B::scalar> host_;
+  index rotary_dims_ = 0;
+  double base_ = 0;
 };
 
 namespace ops {
