@@ -64,8 +64,11 @@ class added_token_finder {
       auto begin = at;
       at += found->text.size();
       if (found->token.special && !parse_special) continue;
-      if (found->token.lstrip) begin = std::max(done, begin_of_space_before(text, begin));
-      auto const end = found->token.rstrip ? end_of_space_after(text, at) : at;
+      if (found->token.lstrip) begin = begin_of_space_before(text, begin, done);
+      // Between `at` and a later `done` all is white space that was taken in before.
+      auto const end = found->token.rstrip ? end_of_space_after(text, std::max(at, done)) : at;
+      if (begin >= end)
+        continue;  // all of it went to the token before, which takes in the white space on its right
       if (begin > done) out.push_back({text.substr(done, begin - done)});
       out.push_back({text.substr(begin, end - begin), found->token.id});
       done = end;
@@ -101,15 +104,17 @@ class added_token_finder {
     return at;
   }
 
-  [[nodiscard]] static std::size_t begin_of_space_before(std::string_view text, std::size_t at) {
-    while (at > 0) {
+  [[nodiscard]] static std::size_t begin_of_space_before(std::string_view text, std::size_t at,
+                                                         std::size_t floor) {
+    while (at > floor) {
       auto begin = at - 1;
-      while (begin > 0 && at - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
+      while (begin > floor && at - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80)
+        --begin;
       auto const c = read_utf8(text, begin);
       if (!c.valid || begin + c.size != at || classify(c.code) != char_class::space) break;
       at = begin;
     }
-    return at;
+    return std::max(at, floor);
   }
 
   std::vector<entry> entries_;  // sorted by text

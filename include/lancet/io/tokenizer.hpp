@@ -18,6 +18,7 @@
 #include "lancet/io/bpe.hpp"
 #include "lancet/io/byte_alphabet.hpp"
 #include "lancet/io/detail/tokenizer_tables.hpp"
+#include "lancet/io/nfc.hpp"
 #include "lancet/io/split.hpp"
 #include "lancet/io/text.hpp"
 #include "lancet/io/tokenizer_parts.hpp"
@@ -140,8 +141,10 @@ inline std::vector<std::int32_t> tokenizer::encode(std::string_view text, encode
       ids.push_back(segment.id);
       continue;
     }
+    auto const normal = tables_->parts.nfc ? to_nfc(segment.text) : std::string();
     parts.clear();
-    tables_->added_later.split(segment.text, options.parse_special, parts);
+    tables_->added_later.split(tables_->parts.nfc ? std::string_view(normal) : segment.text,
+                               options.parse_special, parts);
     for (auto const& part : parts) {
       if (part.id >= 0)
         ids.push_back(part.id);

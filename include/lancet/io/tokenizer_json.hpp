@@ -37,7 +37,7 @@ class tokenizer_json_reader {
   [[nodiscard]] tokenizer_parts run() {
     parts_.source = where_;
     if (auto const* const normalizer = find(root_, "normalizer"); normalizer && !normalizer->is_null()) {
-      refuse("normalizer", kind_of(*normalizer, "normalizer"), "null");
+      read_normalizer(*normalizer, "normalizer", true);
     }
     read_model();
     read_added_tokens();
@@ -73,9 +73,33 @@ class tokenizer_json_reader {
     if (got && *got != wanted) refuse(path + "." + key, object[key].dump(), wanted_name);
   }
 
+  void read_normalizer(json const& normalizer, std::string const& path, bool outermost) {
+    auto const kind = kind_of(normalizer, path);
+    if (kind == "NFC") {
+      parts_.nfc = true;
+    } else if (kind == "Sequence" && outermost) {
+      auto const& list = list_at(normalizer, path, "normalizers");
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        read_normalizer(list[i], path + ".normalizers[" + std::to_string(i) + "]", false);
+      }
+    } else {
+      refuse(path + ".type", kind, "NFC, or no normalizer");
+    }
+  }
+
+  [[nodiscard]] json const& list_at(json const& object, std::string const& path,
+                                    std::string const& key) const {
+    auto const& list = at(object, key, place(path));
+    if (!list.is_array()) refuse(path + "." + key, list.type_name(), "a list");
+    return list;
+  }
+
   void read_model() {
     auto const& model = at(root_, "model", where_);
-    if (auto const kind = kind_of(model, "model"); kind != "BPE") refuse("model.type", kind, "BPE");
+    // Files of the first years do not name the type: what has merges is BPE.
+    auto const kind = get_optional<std::string>(model, "type", place("model"));
+    if (kind ? *kind != "BPE" : find(model, "merges") == nullptr)
+      refuse("model.type", kind.value_or("nothing"), "BPE");
     if (auto const* const dropout = find(model, "dropout");
         dropout && !dropout->is_null() && *dropout != 0.0) {
       refuse("model.dropout", dropout->dump(), "null");
@@ -102,7 +126,7 @@ class tokenizer_json_reader {
       if (id == vocabulary.end()) refuse("model.unk_token", "'" + *name + "'", "a token of the vocabulary");
       parts_.unknown = id->get<std::int32_t>();
     }
-    read_merges(at(model, "merges", place("model")));
+    read_merges(list_at(model, "model", "merges"));
   }
 
   std::int32_t put(std::string const& token, json const& id, std::string const& path) {
@@ -118,7 +142,6 @@ class tokenizer_json_reader {
   }
 
   void read_merges(json const& merges) {
-    if (!merges.is_array()) refuse("model.merges", merges.type_name(), "a list");
     parts_.merges.reserve(merges.size());
     for (std::size_t rank = 0; rank < merges.size(); ++rank) {
       auto const& merge = merges[rank];
@@ -167,16 +190,15 @@ class tokenizer_json_reader {
     if (step.is_null()) refuse(path, "null", "ByteLevel");
     auto const kind = kind_of(step, path);
     if (kind == "Sequence" && path == "pre_tokenizer") {  // sequences in sequences have not been seen
-      auto const& list = at(step, "pretokenizers", place(path));
-      if (!list.is_array() || list.empty())
-        refuse(path + ".pretokenizers", list.type_name(), "a list that ends with ByteLevel");
+      auto const& list = list_at(step, path, "pretokenizers");
+      if (list.empty()) refuse(path + ".pretokenizers", "an empty list", "a list that ends with ByteLevel");
       for (std::size_t i = 0; i < list.size(); ++i) {
         read_pre_tokenizer(list[i], path + ".pretokenizers[" + std::to_string(i) + "]", i + 1 == list.size());
       }
     } else if (last != (kind == "ByteLevel")) {
       refuse(path + ".type", kind, last ? "ByteLevel as the last step" : "ByteLevel as the last step only");
     } else if (kind == "ByteLevel") {
-      if (get_or<bool>(step, "add_prefix_space", true, place(path))) parts_.steps.push_back(prefix_space{});
+      if (get<bool>(step, "add_prefix_space", place(path))) parts_.steps.push_back(prefix_space{});
       if (get_or<bool>(step, "use_regex", true, place(path))) parts_.steps.push_back(split_rule::gpt2);
     } else if (kind == "Digits") {
       bool const individual = get_or<bool>(step, "individual_digits", false, place(path));
@@ -205,8 +227,8 @@ class tokenizer_json_reader {
     if (removed) {
       auto* const at_pattern = std::get_if<split_at_pattern>(&cut);
       auto const* const rule = std::get_if<split_rule>(&cut);
-      bool const gapless =
-          rule != nullptr && is_gapless(*rule);  // then nothing lies between matches to be removed
+      // Nothing lies between the matches of a gapless rule that could be removed.
+      bool const gapless = rule != nullptr && is_gapless(*rule);
       if (at_pattern == nullptr && !(invert && gapless)) refuse(path + ".behavior", behavior, "Isolated");
       if (at_pattern != nullptr) (invert ? at_pattern->keep_between : at_pattern->keep_matches) = false;
     }
@@ -218,16 +240,14 @@ class tokenizer_json_reader {
     auto const kind = kind_of(post, path);
     if (kind == "ByteLevel") return;  // concerns offsets only
     if (kind == "Sequence" && outermost) {
-      auto const& list = at(post, "processors", place(path));
-      if (!list.is_array()) refuse(path + ".processors", list.type_name(), "a list");
+      auto const& list = list_at(post, path, "processors");
       for (std::size_t i = 0; i < list.size(); ++i) {
         read_post_processor(list[i], path + ".processors[" + std::to_string(i) + "]", false);
       }
       return;
     }
     if (kind != "TemplateProcessing") refuse(path + ".type", kind, "TemplateProcessing or ByteLevel");
-    auto const& single = at(post, "single", place(path));
-    if (!single.is_array()) refuse(path + ".single", single.type_name(), "a list");
+    auto const& single = list_at(post, path, "single");
     bool before = true;
     for (std::size_t i = 0; i < single.size(); ++i) {
       auto const item = path + ".single[" + std::to_string(i) + "]";

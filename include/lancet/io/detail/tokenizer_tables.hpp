@@ -17,6 +17,7 @@
 #include "lancet/io/added_tokens.hpp"
 #include "lancet/io/bpe.hpp"
 #include "lancet/io/byte_alphabet.hpp"
+#include "lancet/io/nfc.hpp"
 #include "lancet/io/split.hpp"
 #include "lancet/io/text.hpp"
 #include "lancet/io/tokenizer_parts.hpp"
@@ -133,8 +134,17 @@ class tokenizer_tables {
       if (seen[id]) fail("added token " + show(text) + " comes twice");
       seen[id] = true;
       special[id] = token.special;
-      if (!made[id]) bytes[id] = text;
-      (token.normalized ? later : first).push_back({text, token});
+      auto const& stands_for = token.normalized && parts.nfc ? to_nfc(text) : text;
+      if (!made[id]) bytes[id] = stands_for;
+      (token.normalized ? later : first).push_back({stands_for, token});
+    }
+    std::unordered_map<std::string_view, std::int32_t> normal;
+    for (auto const& entry : later) {
+      auto const [other, is_new] = normal.emplace(entry.text, entry.token.id);
+      if (!is_new) {
+        fail("added tokens " + std::to_string(other->second) + " and " + std::to_string(entry.token.id) +
+             " are both " + show(entry.text) + " in normalisation form C");
+      }
     }
     added_first = added_token_finder(std::move(first));
     added_later = added_token_finder(std::move(later));
@@ -190,6 +200,7 @@ class tokenizer_tables {
       h.add(static_cast<std::uint64_t>(t.id));
       h.add((t.special ? 1u : 0u) | (t.lstrip ? 2u : 0u) | (t.rstrip ? 4u : 0u) | (t.normalized ? 8u : 0u));
     }
+    h.add(parts.nfc ? 1u : 0u);
     h.add(parts.steps.size());
     for (auto const& step : parts.steps) h.add(describe(step));
     h.add(parts.ignore_merges ? 1u : 0u);
