@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -11,19 +12,22 @@
 
 namespace lancet {
 
-/// `size` zeroed elements aligned to 64 bytes (a cache line, the widest vector). Throws resource_error when there is no
-/// memory, with the number of bytes asked for.
+/// `size` zeroed elements aligned to 64 bytes (a cache line, the widest vector). Throws resource_error when
+/// there is no memory, with the number of bytes asked for.
 template <class T>
 class aligned_buffer {
  public:
   aligned_buffer() = default;
   explicit aligned_buffer(index size) : size_(size) {
     if (size == 0) return;
+    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<index>::max()) / sizeof(T);
+    if (static_cast<std::size_t>(size) > most)  // negative sizes too
+      throw resource_error("out of memory: " + std::to_string(size) + " elements asked for");
+    auto const bytes = sizeof(T) * static_cast<std::size_t>(size);
     try {
-      data_.reset(static_cast<T*>(::operator new(sizeof(T) * static_cast<std::size_t>(size), std::align_val_t{64})));
+      data_.reset(static_cast<T*>(::operator new (bytes, std::align_val_t{64})));
     } catch (std::bad_alloc const&) {
-      throw resource_error("out of memory: " + std::to_string(sizeof(T) * static_cast<std::size_t>(size)) +
-                           " bytes asked for");
+      throw resource_error("out of memory: " + std::to_string(bytes) + " bytes asked for");
     }
     std::uninitialized_fill_n(data_.get(), size, T{});
   }
@@ -40,7 +44,7 @@ class aligned_buffer {
 
  private:
   struct release {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   index size_ = 0;
   std::unique_ptr<T, release> data_;
