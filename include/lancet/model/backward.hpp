@@ -19,7 +19,10 @@ class backward_pass {
   /// From the gradient of the rows read, before or after this call through `logits` or directly: g_final [M, D].
   /// Leaves the gradient of the residual after the last layer in ws.g_resid.
   void read(tensor<B>& g_final) {
+    if (ws_.kind != pass_kind::record)
+      throw usage_error("backward: got a workspace of a forward pass that kept nothing, expected one of pass_kind::record");
     readout_values<B>& r = ws_.readout;
+    ops::detail::same_shape("backward (g_final)", std::ssize(r.rows), arch_.width, g_final.rows(), g_final.cols());
     place where = at(arch_.layers);
     where.rows = r.rows;
     if constexpr (H::template lists_backward<site::final>) hooks_.template fire_adjoint<site::final, B>(ws_.keeps, g_final.all(), where);

@@ -22,8 +22,10 @@ class forward_pass {
   /// Takes over the rows' places, checks them, and binds the hooks. A pass that will be differentiated keeps the values
   /// of the layers that the hooks' gradients reach.
   void begin(std::span<segment const> segments, std::span<std::shared_ptr<kv_cache<B> const> const> prefixes) {
+    ws_.kind = kind_;
     ws_.segments.assign(segments.begin(), segments.end());
     ws_.prefixes.assign(prefixes.begin(), prefixes.end());
+    check_segments();
     hooks_.template begin<B>(shape());
     ws_.first_kept = kind_ == pass_kind::record ? std::min(hooks_.lowest_gradient(), arch_.layers) : arch_.layers;
     ws_.values.resize(static_cast<std::size_t>(arch_.layers - ws_.first_kept + 1));
@@ -48,6 +50,8 @@ class forward_pass {
   void embed(std::span<token const> tokens) {
     layer_values<B>& v = ws_.layer(0);
     v.resid_pre.resize(ws_.rows, arch_.width);
+    if (std::ssize(tokens) != ws_.rows)
+      fail_expected("forward", std::to_string(tokens.size()) + " tokens", "one for each of " + std::to_string(ws_.rows) + " rows");
     ids_.assign(tokens.begin(), tokens.end());
     for (index const id : ids_)
       if (id < 0 || id >= arch_.vocabulary)
@@ -78,6 +82,9 @@ class forward_pass {
   /// Final norm of the chosen rows: ws.readout.norm.out [M, D].
   void read(std::span<index const> rows) {
     readout_values<B>& r = ws_.readout;
+    for (index const row : rows)
+      if (row < 0 || row >= ws_.rows)
+        fail_expected("forward", "row " + std::to_string(row) + " to read", "a row below the batch's " + std::to_string(ws_.rows));
     r.rows.assign(rows.begin(), rows.end());
     index const m = std::ssize(r.rows);
     r.resid.resize(m, arch_.width);
@@ -251,6 +258,30 @@ class forward_pass {
   [[nodiscard]] pass_shape shape() const {
     return {arch_.layers, arch_.heads, arch_.kv_heads, arch_.head_dim, arch_.width, arch_.mlp_width, arch_.vocabulary,
             arch_.mlp == mlp_kind::gated, ws_.segments};
+  }
+
+  /// Rows of the segments lie one after the other; a prefix has the keys and values that its segments refer to.
+  void check_segments() const {
+    index next = 0;
+    for (segment const& s : ws_.segments) {
+      if (s.row != next || s.rows < 1 || s.first_position < 0)
+        fail_expected("forward", "a segment of rows [" + std::to_string(s.row) + ", " + std::to_string(s.row + s.rows) +
+                                     ") from position " + std::to_string(s.first_position),
+                      "rows from " + std::to_string(next) + " on, and a position that is not negative");
+      next += s.rows;
+      if (s.prefix < 0) continue;
+      if (s.prefix >= std::ssize(ws_.prefixes))
+        fail_expected("forward", "prefix " + std::to_string(s.prefix), "one of the batch's " + std::to_string(ws_.prefixes.size()));
+      kv_cache<B> const& cached = *ws_.prefixes[static_cast<std::size_t>(s.prefix)];
+      if (s.first_position > cached.length)
+        fail_expected("forward", "a segment after " + std::to_string(s.first_position) + " positions of a prefix", "at most the cached " + std::to_string(cached.length));
+      index const kv = sizes<Arch>(arch_).kv;
+      bool fits = std::ssize(cached.layers) == arch_.layers;
+      for (auto const& layer : cached.layers)
+        fits = fits && layer.keys.cols() == kv && layer.values.cols() == kv && std::min(layer.keys.rows(), layer.values.rows()) >= cached.length;
+      if (!fits)
+        fail_expected("forward", "a prefix of another model", "keys and values [" + std::to_string(cached.length) + ", " + std::to_string(kv) + "] of " + std::to_string(arch_.layers) + " layers");
+    }
   }
 
   /// A hook on a site that this architecture lacks would never fire: refused here.

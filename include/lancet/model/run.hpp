@@ -32,7 +32,7 @@ void forward(transformer<B, Arch> const& model, batch<B> const& input, H&& hooks
 /// Logits [M, V] of the rows that the last forward pass read: ws.readout.logits.
 template <class B, class Arch, class H>
 void logits(transformer<B, Arch> const& model, H&& hooks, workspace<B>& ws) {
-  forward_pass<B, Arch, std::remove_cvref_t<H>>(model, hooks, ws, pass_kind::forward).logits();
+  forward_pass<B, Arch, std::remove_cvref_t<H>>(model, hooks, ws, ws.kind).logits();
 }
 
 /// Backward from the gradient of the rows read, g_final [M, D] (changed), down to the lowest layer that a hook needs.

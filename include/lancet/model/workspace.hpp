@@ -86,6 +86,7 @@ struct workspace {
   std::vector<std::shared_ptr<kv_cache<B> const>> prefixes;
   std::vector<index> positions;  // of each row
   rope_table<B> rope;
+  pass_kind kind = pass_kind::forward;  // of the pass that filled it
   index rows = 0;
 
   /// Layer l's values: its own when it is differentiated, a shared slot otherwise.
