@@ -45,13 +45,14 @@ struct eigen : host::operations<eigen<Scalar, Product>, Scalar> {
     return Eigen::Map<matrix const, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride));
   }
 
-  /// Tiles of c are products of their own, cut by shape alone; Eigen's threads never run inside them.
+  /// Tiles of c are products of their own, cut by shape alone; Eigen's threads never run inside them. Tiles of rows are
+  /// even, so that none has a single row (which Eigen would sum in another order) unless c has.
   static void matmul(in a, ops::transpose ta, in b, ops::transpose tb, out c,
                      bool accumulate) {
     constexpr index tile_rows = 64, tile_cols = 512;
     index const across = (c.cols + tile_cols - 1) / tile_cols, down = (c.rows + tile_rows - 1) / tile_rows;
     parallel_for(across * down, [&](index tile) {
-      index const i = tile / across * tile_rows, m = std::min(tile_rows, c.rows - i);
+      index const i = tile / across * c.rows / down, m = (tile / across + 1) * c.rows / down - i;
       index const j = tile % across * tile_cols, n = std::min(tile_cols, c.cols - j);
       auto part = native(c.row_range(i, m).col_range(j, n));
       auto const left = native(ta == ops::transpose::no ? a.row_range(i, m) : a.col_range(i, m));

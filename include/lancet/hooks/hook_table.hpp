@@ -25,7 +25,7 @@ class hook_table {
                          [](void* p, pass_shape const& shape) { detail::bind_policy(*static_cast<P*>(p), shape); },
                          [](void* p, pass_kind kind) { detail::finish_policy(*static_cast<P*>(p), kind); },
                          detail::policy_lists<P>::edits::size + detail::policy_lists<P>::reads_gradient::size > 0,
-                         {}});
+                         detail::layers_of(policy, detail::any_layer)});
     [&]<class... S>(sites<S...>) { (add_site<P, S>(policy, number), ...); }(all_sites{});
   }
   template <class P>
@@ -140,7 +140,7 @@ class hook_table {
 
   std::vector<registered> policies_;
   std::array<std::vector<entry>, site_count> sites_;
-  index layers_ = 0;
+  index layers_ = detail::any_layer;  // until a pass begins
 };
 
 }  // namespace lancet

@@ -149,7 +149,7 @@ class hook_set {
   }
 
   std::tuple<P&...> policies_;
-  index layers_ = 0;
+  index layers_ = detail::any_layer;  // until a pass begins
 };
 
 /// Composes policies by reference. They keep their results; a temporary would lose them, and is refused.

@@ -13,6 +13,8 @@
 // it (throws where a target never fired).
 #pragma once
 
+#include <limits>
+
 #include "lancet/hooks/place.hpp"
 #include "lancet/model/sites.hpp"
 
@@ -86,32 +88,61 @@ constexpr bool has_adjoint() {
     return edits_adjoint<P, B, S>;
 }
 
+template <class P, class B, class S>
+concept gradient_reader = requires(P& p, const_view<B> g, place const& at) { p.adjoint(S{}, g, at); };
+template <class P, class B, class S>
+concept linear_gradient_reader =
+    requires(P& p, const_view<B> x, place const& at) { p.adjoint(S{}, x, x, x, at); };
+template <class P, class B, class S>
+constexpr bool has_gradient_reader() {
+  if constexpr (is_linear_site<S>)
+    return linear_gradient_reader<P, B, S>;
+  else
+    return gradient_reader<P, B, S>;
+}
+
 /// One policy, one site: the sentence of a failure stands next to both names in the compiler's message.
 template <class P, class B, class S>
 constexpr void check_site() {
   static_assert(!keeps_site<P, S> || edits_site<P, S>, "lancet: a hook policy may keep only a site that it edits");
+  static_assert(!(keeps_site<P, S> && is_linear_site<S>),
+                "lancet: a hook policy lists site::linear in `keeps`: its adjoint gets the projection's input anyway, and "
+                "needs no more");
   static_assert(!(reads_site<P, S> && edits_site<P, S>), "lancet: a hook policy lists a site in both reads and edits");
+  static_assert(!(reads_gradient_site<P, S> && edits_site<P, S>),
+                "lancet: a hook policy lists a site in both edits and reads_gradient: its adjoint sees the gradient anyway");
   if constexpr (edits_site<P, S>) {
     constexpr bool handled = is_linear_site<S> ? linear_handler<P, B, S> : edits_handler<P, B, S>;
     static_assert(handled,
                   "lancet: a hook policy lists a site in `edits` without a handler on(site, view, place) of the right "
-                  "signature; the policy and the site are named above; see docs/sites.md");
+                  "signature; the compiler names both next to this message; see docs/sites.md");
   } else if constexpr (reads_site<P, S>) {
     constexpr bool handled = is_linear_site<S> ? linear_reads_handler<P, B, S> : reads_handler<P, B, S>;
     static_assert(handled,
                   "lancet: a hook policy lists a site in `reads` without a handler on(site, const_view, place) of the "
-                  "right signature; the policy and the site are named above; see docs/sites.md");
+                  "right signature; the compiler names both next to this message; see docs/sites.md");
   } else {
     static_assert(!edits_handler<P, B, S> && !reads_handler<P, B, S> && !linear_handler<P, B, S>,
                   "lancet: a hook policy handles a site that it does not list in `reads` or `edits`: the handler would "
-                  "never run; the policy and the site are named above");
+                  "never run; the compiler names both next to this message");
   }
+  if constexpr (reads_gradient_site<P, S>)
+    static_assert(has_gradient_reader<P, B, S>(),
+                  "lancet: a hook policy lists a site in `reads_gradient` without a handler adjoint(site, const_view, "
+                  "place) of the right signature; the compiler names both next to this message; see docs/sites.md");
+  else if constexpr (!edits_site<P, S>)
+    static_assert(!edits_adjoint<P, B, S> && !keeps_adjoint<P, B, S> && !linear_adjoint_handler<P, B, S>,
+                  "lancet: a hook policy has an adjoint for a site that it does not list in `edits` or `reads_gradient`: "
+                  "the adjoint would never run; the compiler names both next to this message");
 }
 
 template <class P, class B>
 constexpr void check_policy() {
   []<class... S>(sites<S...>) { (check_site<P, B, S>(), ...); }(all_sites{});
 }
+
+/// The number of layers before a pass has said how many there are.
+inline constexpr index any_layer = std::numeric_limits<index>::max() - 1;
 
 template <class P>
 [[nodiscard]] layer_span layers_of(P const& p, index layers) {
@@ -120,13 +151,41 @@ template <class P>
   else
     return {0, layers};
 }
+/// The layers in which a site fires: `embed` counts to layer 0, the readout to the number of layers.
+template <class S>
+[[nodiscard]] constexpr layer_span layers_of_site(index layers) {
+  if constexpr (S::id == site_id::embed) return {0, 0};
+  if constexpr (S::id == site_id::final_scale || S::id == site_id::final || S::id == site_id::logits)
+    return {layers, layers};
+  return {0, layers - 1};
+}
+
+/// Throws usage_error where the policy's layers do not exist, or hold none of its sites.
 template <class P>
 void bind_policy(P& p, pass_shape const& shape) {
+  if constexpr (requires { p.bind(shape); }) p.bind(shape);
   layer_span const span = layers_of(p, shape.layers);
   if (span.first < 0 || span.first > span.last || span.last > shape.layers)
     fail_expected("hook policy", "layers " + std::to_string(span.first) + " to " + std::to_string(span.last),
                   "layers between 0 and " + std::to_string(shape.layers));
-  if constexpr (requires { p.bind(shape); }) p.bind(shape);
+  std::string never;
+  bool ever = false;
+  [&]<class... S>(sites<S...>) {
+    (
+        [&] {
+          if constexpr (fires_forward<P, S> || fires_backward<P, S>) {
+            layer_span const here = layers_of_site<S>(shape.layers);
+            ever = ever || (span.first <= here.last && here.first <= span.last);
+            never += (never.empty() ? "" : ", ") + std::string(name(S::id));
+          }
+        }(),
+        ...);
+  }
+  (all_sites{});
+  if (!ever)
+    fail_expected("hook policy at " + never, "layers " + std::to_string(span.first) + " to " + std::to_string(span.last),
+                  "a layer in which it would fire (0 to " + std::to_string(shape.layers - 1) +
+                      "; 0 for embed, " + std::to_string(shape.layers) + " for final_scale, final and logits)");
 }
 template <class P>
 void finish_policy(P& p, pass_kind kind) {

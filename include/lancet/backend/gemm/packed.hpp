@@ -115,7 +115,7 @@ void multiply(index m, T const* a, index lda, packed_matrix<T> const& b, T* c, i
       for (index i = 0; i < rows; ++i) std::copy_n(bias + first, width, out + i * ldc);
       add = true;
     }
-    for (index p = 0; p < k; p += k_block) {
+    for (index p = 0; p < std::max<index>(1, k); p += k_block) {  // once for k = 0, too
       multiply_panels(rows, std::min(k_block, k - p), width, a + row * lda + p, lda, b.panel(panel) + p * columns,
                       k * columns, out, ldc, add);
       add = true;
