@@ -26,7 +26,7 @@ inline std::vector<std::string> const hostile_texts = {
     "srcdoc=\"<script>parent.document.documentElement.setAttribute('data-pwned','frame')</script>\">",
     "<!-- <script> ]]> --!> &lt;b&gt; &#x3c;script&#x3e;",
     "line\xE2\x80\xA8separator\xE2\x80\xA9paragraph\xE2\x80\xAEtxet desrever\xE2\x80\xAC",
-    std::string("bell\x07 nul\0 escape\x1B[31m delete\x7F", 27),
+    std::string("bell\x07 nul\0 escape\x1B[31m delete\x7F", 30),
     "broken \xC3\x28 \xE2\x82 \xF0\x9F\x98 \xFF \xED\xA0\x80 \xC0\xAF bytes",
     "<style>*{display:none}</style><base href=https://evil.example/><link rel=stylesheet "
     "href=//evil.example/x.css>",

@@ -36,7 +36,7 @@ namespace lancet {
   std::string const harm = r.root["harm"]["name"].text_or(r.metric);
   page.title = r.root["title"].text_or(harm + " in " + model);
   page.about = r.root["harm"]["description"].text_or("");
-  if (auto const created = r.root["created"].text()) page.about += (page.about.empty() ? "" : " ") + *created;
+  page.made = r.root["created"].text_or("");
   page.top = html::headline(r);
   page.document = html::script_json(html::embedded_document(report));
   page.sections = {html::effects_section(r),     html::circuit_section(r),

@@ -22,11 +22,11 @@ namespace detail {
 
 /// "0.86 (0.81 to 0.90)" from {value, low, high} or a bare number.
 [[nodiscard]] inline markup with_interval(field const& f) {
-  if (f && f.json()->is_number()) return html(short_number(*f.number()));
+  if (f && f.json()->is_number()) return html(fixed(*f.number(), 2));
   auto const value = f["value"].number(), low = f["low"].number(), high = f["high"].number();
   if (!value) return {};
-  markup out = html(short_number(*value));
-  if (low && high) append(out, " <small>(", short_number(*low), " to ", short_number(*high), ")</small>");
+  markup out = html(fixed(*value, 2));
+  if (low && high) append(out, " <small>(", fixed(*low, 2), " to ", fixed(*high, 2), ")</small>");
   return out;
 }
 
@@ -46,8 +46,8 @@ namespace detail {
   say("Faithfulness", with_interval(circuit["faithfulness"]));
   say("Completeness", with_interval(circuit["completeness"]));
   say("Minimality", with_interval(circuit["minimality"]));
-  if (auto const x = circuit["cpr"].number()) say("CPR", html(short_number(*x)));
-  if (auto const x = circuit["cmd"].number()) say("CMD", html(short_number(*x)));
+  if (auto const x = circuit["cpr"].number()) say("CPR", html(fixed(*x, 3)));
+  if (auto const x = circuit["cmd"].number()) say("CMD", html(fixed(*x, 3)));
   return out.empty() ? out : html("<dl class=\"facts\">", out, "</dl>");
 }
 
@@ -172,10 +172,10 @@ namespace detail {
   if (!r.circuit.empty()) p.vertical(static_cast<double>(r.circuit.size()), "the circuit");
   std::string caption = "The band is the 95% interval.";
   if (auto const cpr = circuit["cpr"].number()) {
-    caption += " CPR, the area under this curve over the share of units kept: " + short_number(*cpr) + ".";
+    caption += " CPR, the area under this curve over the share of units kept: " + fixed(*cpr, 3) + ".";
   }
   if (auto const cmd = circuit["cmd"].number()) {
-    caption += " CMD, the area between this curve and 1, where 0 is best: " + short_number(*cmd) + ".";
+    caption += " CMD, the area between this curve and 1, where 0 is best: " + fixed(*cmd, 3) + ".";
   }
   append(s.body, figure(p.finish(), html(caption), "Faithfulness by circuit size", "wide"), t.folded());
   return s;

@@ -131,14 +131,15 @@ namespace detail {
                            std::to_string(points.size()) + " units",
             .x = {reference + " effect" + (r.unit.empty() ? "" : ", " + r.unit), range.low, range.high},
             .y = {estimator + " effect", range.low, range.high},
-            .height = 300});
+            .width = 440,
+            .height = 280});
     p.diagonal(range.low, range.high, "equal");
     p.markers(points, "found", shape::circle, 3.2);
     append(out,
            figure(p.finish(),
                   html(words, words.empty() ? "" : ", on ",
                        plural(static_cast<std::int64_t>(points.size()), "unit", "units"), "."),
-                  estimator + " against " + reference),
+                  estimator + " against " + reference, "medium"),
            t.folded());
   } else {
     append(out, "<p class=\"how\">", words, "</p>");

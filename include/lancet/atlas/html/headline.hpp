@@ -52,7 +52,7 @@ namespace detail {
 
 /// Harm before and after on one axis with intervals.
 [[nodiscard]] inline markup harm_axis(report_view const& r, double before, double after) {
-  constexpr double width = 520, left = 14, right = 14;
+  constexpr double width = 400, left = 14, right = 14;
   field const harm = r.root["harm"];
   auto const bl = harm["before_low"].number(), bh = harm["before_high"].number();
   auto const al = harm["after_low"].number(), ah = harm["after_high"].number();

@@ -88,11 +88,11 @@ struct heat_map_options {
            std::string_view(c.value < 0 ? "neg" : "pos"), "\" fill-opacity=\"", strength, "\" x=\"", x + 0.5,
            "\" y=\"", y + 0.5, "\" width=\"", w - 1, "\" height=\"", h - 1, "\"></rect>");
     if (numbers && strength >= 0.06) {
-      append(out, "<text class=\"", std::string_view(strength > 0.55 ? "on" : "off"), "\" x=\"", x + w / 2,
+      append(out, "<text class=\"", std::string_view(strength > 0.78 ? "on" : "off"), "\" x=\"", x + w / 2,
              "\" y=\"", y + h / 2 + 3.5, "\" text-anchor=\"middle\">",
              signed_number(c.value, full >= 10 ? 1 : 2), "</text>");
     } else if (!numbers && c.value < 0 && strength >= 0.06) {
-      append(out, "<path class=\"minus", strength > 0.55 ? markup(" on") : markup(), "\" d=\"M",
+      append(out, "<path class=\"minus", strength > 0.78 ? markup(" on") : markup(), "\" d=\"M",
              x + w / 2 - 2.5, " ", y + h / 2, "h5\"></path>");
     }
     out += "</g>";

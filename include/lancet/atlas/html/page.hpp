@@ -20,6 +20,7 @@ namespace lancet::html {
 struct page {
   std::string title;
   std::string about;
+  std::string made;  ///< when, as the document says it
   markup top;
   std::vector<section> sections;
   std::string document;  ///< from script_json
@@ -45,8 +46,8 @@ struct page {
           "</style>\n</head>\n<body>\n"
           "<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<div class=\"page\">\n<header "
           "class=\"mast\"><p class=\"brand\">lancet ",
-          std::string_view(version), "</p><h1>", p.title, "</h1>",
-          p.about.empty() ? markup() : html("<p class=\"about\">", p.about, "</p>"),
+          std::string_view(version), p.made.empty() ? markup() : html(", ", p.made), "</p><h1>", p.title,
+          "</h1>", p.about.empty() ? markup() : html("<p class=\"about\">", p.about, "</p>"),
           "</header>\n<div class=\"headline-row\">", p.top, "</div>\n<nav aria-label=\"Contents\"><ol>",
           contents, "</ol></nav>\n<main id=\"main\">\n", body, "<footer>Made by lancet ",
           std::string_view(version), ". This file is complete: it loads nothing.</footer>\n</main>\n</div>\n")

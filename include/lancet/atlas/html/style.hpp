@@ -21,7 +21,7 @@ color-scheme:dark;--page:#121417;--card:#191c20;--ink:#e9e7e2;--soft:#a2a8b2;--l
 inline constexpr char page_style[] = R"css(
 *,*::before,*::after{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth;scroll-padding-top:4rem}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans",Arial,sans-serif;font-variant-numeric:tabular-nums}
+body{margin:0;overflow-wrap:anywhere;background:var(--page);color:var(--ink);font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans",Arial,sans-serif;font-variant-numeric:tabular-nums}
 h1,h2,h3,h4,p,dl,dd,figure,ul,pre{margin:0;padding:0}
 a{color:var(--pos-ink);text-underline-offset:.18em;text-decoration-thickness:1px}
 :focus-visible{outline:2px solid var(--pos);outline-offset:2px;border-radius:3px}
@@ -68,7 +68,7 @@ svg.plot{width:100%;height:auto;max-width:620px}
 .wide svg.plot{max-width:860px;min-width:560px}
 .full svg{width:100%;height:auto;min-width:720px}
 .heat-figure svg{max-width:none}
-.harm svg.plot{max-width:620px}
+.harm svg.plot{max-width:500px}.medium svg.plot{max-width:520px}
 .grid{stroke:var(--grid);fill:none}.baseline{stroke:var(--mark);fill:none;stroke-width:1}
 .tick,.axis-title,.note{fill:var(--soft)}.tick{font-size:11.5px}.axis-title{font-size:12px}.note{font-size:11.5px}
 .strong{font-weight:650}.note.strong,.name.strong{fill:var(--ink)}
@@ -105,22 +105,22 @@ svg.plot{width:100%;height:auto;max-width:620px}
 .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(14rem,1fr));gap:.85rem 2rem;margin:0 0 1.5rem;font-size:.9375rem}
 .wide-facts{grid-template-columns:repeat(auto-fill,minmax(min(100%,21rem),1fr))}
 .facts dt{font-size:.8125rem;color:var(--soft)}.facts dd{overflow-wrap:anywhere;line-height:1.45}
-.maps{display:flex;flex-wrap:wrap;gap:0 3rem}.maps h3{margin-top:.5rem}.maps>div{min-width:0;max-width:100%}.maps figcaption{max-width:27rem}
+.maps{display:flex;flex-wrap:wrap;gap:0 3rem}.maps h3{margin-top:.5rem}.maps>div{width:min-content;max-width:100%}
 details.numbers{margin:.35rem 0}details.numbers caption{position:absolute;left:-9999px}
 summary{cursor:pointer;font-size:.9375rem;padding:.3rem 0;color:var(--pos-ink);width:fit-content}summary span{color:var(--soft);margin-left:.35rem}
 .tools{display:none;gap:.5rem;margin:.5rem 0}.js .tools{display:flex;flex-wrap:wrap}
 button{font:inherit;font-size:.8125rem;color:var(--ink);background:var(--card);border:1px solid var(--line);border-radius:7px;padding:.3rem .75rem;cursor:pointer}
 button:hover{border-color:var(--mark)}
-table{border-collapse:collapse;font-size:.875rem;line-height:1.4}
+table{overflow-wrap:break-word;border-collapse:collapse;font-size:.875rem;line-height:1.4}
 caption{text-align:left;color:var(--soft);font-size:.8125rem;padding:.2rem 0 .5rem}
 th{text-align:left;font-weight:600;white-space:nowrap;border-bottom:1px solid var(--mark);padding:.4rem 2rem .4rem 0;vertical-align:bottom}
-td{padding:.34rem 2rem .34rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-.n{text-align:right}td.n{white-space:nowrap}td:last-child,th:last-child{padding-right:.25rem}tr.in td{font-weight:620}
+td{max-width:34rem;padding:.34rem 2rem .34rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+.n{text-align:right}td.n,td.k{white-space:nowrap}td:last-child,th:last-child{padding-right:.25rem}tr.in td{font-weight:620}
 .js th{cursor:pointer}th[aria-sort=ascending]::after{content:" ↑"}th[aria-sort=descending]::after{content:" ↓"}
 details .scroll{max-height:32rem;overflow-y:auto}details thead th{position:sticky;top:0;background:var(--page)}
 .generation{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.15rem 1.35rem;margin:0 0 1rem}
 .prompt{font-weight:600;overflow-wrap:anywhere;white-space:pre-wrap;unicode-bidi:isolate}
-.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem 2rem;margin-top:.6rem}
+.pair{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1rem 2rem;margin-top:.6rem}
 .side h4{font-size:.8125rem;font-weight:500;color:var(--soft)}.side p{overflow-wrap:anywhere;white-space:pre-wrap;unicode-bidi:isolate;line-height:1.55}
 del{background:color-mix(in srgb,var(--neg) 15%,transparent);text-decoration:underline dashed 1px var(--neg);text-underline-offset:.2em}
 ins{background:color-mix(in srgb,var(--pos) 14%,transparent);text-decoration-color:var(--pos);text-underline-offset:.2em;text-decoration-thickness:1px}
@@ -135,7 +135,7 @@ ins{background:color-mix(in srgb,var(--pos) 14%,transparent);text-decoration-col
 footer{color:var(--soft);font-size:.875rem;border-top:1px solid var(--line);padding-top:1rem}
 @media(min-width:1080px){.page{grid-template-columns:11.5rem minmax(0,1fr);gap:0 3.25rem}.mast,.headline-row{grid-column:1/-1}
 nav{position:sticky;top:2rem;align-self:start;margin:0}nav ol{flex-direction:column;gap:.42rem}}
-@media(max-width:640px){.page{padding:1.75rem 1rem 4rem}.harm,.pair{grid-template-columns:minmax(0,1fr)}section{margin-bottom:3.25rem}.tiles{grid-template-columns:1fr 1fr;gap:1.15rem 1.25rem}
+@media(max-width:640px){.page{padding:1.75rem 1rem 4rem}.harm,.pair{grid-template-columns:minmax(0,1fr)}section{margin-bottom:3.25rem}.tiles{grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1.15rem 1.25rem}
 .generation{padding:1rem}.command pre{padding-right:1.15rem;padding-top:3rem}svg.plot{min-width:340px}.wide svg.plot{min-width:540px}.harm svg.plot{min-width:0}}
 @media print{:root{--page:#fff}body{font-size:10.5pt}.page{display:block;max-width:none;padding:0}nav,.tools,.controls,.panel,button{display:none!important}
 section,figure,.generation{break-inside:avoid-page}section{margin-bottom:2rem}.scroll{overflow:visible;max-height:none!important}svg{max-width:100%!important;min-width:0!important}h2,h3{break-after:avoid}}

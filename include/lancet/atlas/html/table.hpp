@@ -22,10 +22,11 @@ struct cell {
   markup shown;
   std::string raw;
   bool numeric = false;
+  bool brief = false;  ///< short enough to stay on one line
 
-  cell(std::string_view text) : shown(html(text)) {}    // NOLINT: implicit on purpose
-  cell(std::string const& text) : shown(html(text)) {}  // NOLINT
-  cell(markup text) : shown(std::move(text)) {}         // NOLINT
+  cell(std::string_view text) : shown(html(text)), brief(text.size() <= 28) {}  // NOLINT: implicit on purpose
+  cell(std::string const& text) : cell(std::string_view(text)) {}               // NOLINT
+  cell(markup text) : shown(std::move(text)) {}                                 // NOLINT
   cell(double x, std::string_view text) : shown(html(text)), numeric(true) {
     char buffer[32];
     if (std::isfinite(x)) raw.assign(buffer, std::to_chars(buffer, buffer + sizeof buffer, x).ptr);
@@ -68,7 +69,7 @@ class table {
       if (c.numeric) {
         append(body_, "<td class=\"n\" data-v=\"", c.raw, "\">", c.shown, "</td>");
       } else {
-        append(body_, "<td>", c.shown, "</td>");
+        append(body_, c.brief ? markup("<td class=\"k\">") : markup("<td>"), c.shown, "</td>");
       }
     }
     body_ += "</tr>\n";
