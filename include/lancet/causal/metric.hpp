@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Metrics: what is read at the end of a run to say how much the model holds an answer.
+#pragma once
+
+#include <cmath>
+#include <string_view>
+
+#include "lancet/causal/contrast_pair.hpp"
+#include "lancet/model/readout.hpp"
+
+namespace lancet {
+
+/// log P(answer | prompt), nats, summed over the answer's tokens.
+struct log_likelihood {};
+/// log P(answer | prompt) − log P(contrast | prompt), nats.
+struct log_odds {};
+/// P(answer | prompt).
+struct probability {};
+
+/// One of the above, chosen at run time. There is no default: a metric that changes a number is never invisible.
+class metric {
+ public:
+  enum class kind { log_likelihood, log_odds, probability };
+  constexpr metric(log_likelihood) : kind_(kind::log_likelihood) {}
+  constexpr metric(log_odds) : kind_(kind::log_odds) {}
+  constexpr metric(probability) : kind_(kind::probability) {}
+
+  [[nodiscard]] constexpr kind which() const { return kind_; }
+  [[nodiscard]] constexpr std::string_view name() const {
+    return kind_ == kind::log_odds ? "log_odds" : kind_ == kind::probability ? "probability" : "log_likelihood";
+  }
+  [[nodiscard]] constexpr bool needs_contrast() const { return kind_ == kind::log_odds; }
+
+  /// The metric's value from the linear value Σ coefficient·log P, and its derivative with respect to that.
+  [[nodiscard]] double value(double linear) const { return kind_ == kind::probability ? std::exp(linear) : linear; }
+  [[nodiscard]] double slope(double linear) const { return kind_ == kind::probability ? std::exp(linear) : 1.0; }
+
+ private:
+  kind kind_;
+};
+
+/// A sequence to run and what to read of it: `row` of a query is a position of the sequence.
+struct prompt {
+  std::vector<token> tokens;
+  std::vector<token_query> queries;
+  index length = 0;  ///< of the prompt itself, without the answer's tokens that follow it
+};
+
+/// The runs that a metric needs of one prompt: one where answers are single tokens, one an answer otherwise.
+/// `example` is written into the queries.
+[[nodiscard]] inline std::vector<prompt> metric_prompts(metric m, contrast_pair const& pair, std::vector<token> const& text,
+                                                        index example) {
+  if (text.empty()) throw usage_error("metric: line " + std::to_string(pair.line) + ": the prompt has no tokens");
+  if (pair.answer.empty()) throw usage_error("metric: line " + std::to_string(pair.line) + ": the answer has no tokens");
+  if (m.needs_contrast() && pair.contrast.empty())
+    throw usage_error("metric log_odds: line " + std::to_string(pair.line) + " has no contrast");
+  auto const one = [&](std::vector<token> const& answer, double coefficient) {
+    prompt p{text, {}, std::ssize(text)};
+    p.tokens.insert(p.tokens.end(), answer.begin(), answer.end() - 1);
+    for (std::size_t i = 0; i < answer.size(); ++i)
+      p.queries.push_back({p.length - 1 + static_cast<index>(i), answer[i], coefficient, example});
+    return p;
+  };
+  std::vector<prompt> out{one(pair.answer, 1)};
+  if (!m.needs_contrast()) return out;
+  prompt other = one(pair.contrast, -1);
+  if (pair.answer.size() == 1 && pair.contrast.size() == 1)
+    out[0].queries.push_back(other.queries[0]);
+  else
+    out.push_back(std::move(other));
+  return out;
+}
+
+}  // namespace lancet
