@@ -28,11 +28,11 @@ class safetensors_model {
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
       std::string const single = path + "/model.safetensors";
-      std::string const index = single + ".index.json";
+      std::string const index_path = single + ".index.json";
       if (::stat(single.c_str(), &status) == 0) {
         path = single;
-      } else if (::stat(index.c_str(), &status) == 0) {
-        path = index;
+      } else if (::stat(index_path.c_str(), &status) == 0) {
+        path = index_path;
       } else {
         throw file_error(path, "holds neither model.safetensors nor model.safetensors.index.json");
       }
@@ -53,8 +53,8 @@ class safetensors_model {
 
  private:
   void open_index(std::string const& path, safetensors_limits const& limits, std::size_t most_shards) {
-    nlohmann::json const index = read_json(path);
-    auto const& map = at(index, "weight_map", path);
+    nlohmann::json const listing = read_json(path);
+    auto const& map = at(listing, "weight_map", path);
     if (!map.is_object() || map.empty()) {
       throw file_error(path,
                        "weight_map: got " + detail::describe(map) + ", expected names of tensors and files");
