@@ -30,9 +30,9 @@ namespace lancet {
 
 /// A file of a folder as its manifest.json lists it.
 struct manifest_entry {
-  std::string name;
+  std::string name = {};
   std::uint64_t bytes = 0;
-  std::string sha256;
+  std::string sha256 = {};
 };
 
 namespace detail {

@@ -23,10 +23,10 @@ namespace lancet {
 
 /// One stored tensor. `bytes` points into the file that it came from and lives as long as that.
 struct tensor_entry {
-  std::string name;
+  std::string name = {};
   tensor_type type = tensor_type::f32;
-  std::vector<std::ptrdiff_t> shape;  // row-major: the last axis is contiguous; {} is one element
-  std::span<std::byte const> bytes;
+  std::vector<std::ptrdiff_t> shape = {};  // row-major: the last axis is contiguous; {} is one element
+  std::span<std::byte const> bytes = {};
 
   /// Product of the shape.
   [[nodiscard]] std::ptrdiff_t elements() const {
