@@ -39,19 +39,21 @@ inline constexpr std::size_t most_exact_rank_sum = 200;
     }
   }
   std::sort(steps.begin(), steps.end());
-  std::size_t largest = 0;
-  for (std::size_t k = 0; k < count; ++k) largest += steps[steps.size() - 1 - k];
-  // chosen[k][s]: share of the subsets seen so far that have k ranks with doubled sum s; halved at every rank
-  // to stay finite.
-  std::vector<std::vector<double>> chosen(count + 1, std::vector<double>(largest + 1, 0.0));
+  std::vector<std::size_t> up_to(steps.size() + 1, 0);  // sum of the smallest ones
+  std::partial_sum(steps.begin(), steps.end(), up_to.begin() + 1);
+  // chosen[k][s]: share of the subsets of the ranks seen so far that have k members with doubled sum s.
+  std::vector<std::vector<double>> chosen(
+      count + 1, std::vector<double>(up_to.back() - up_to[steps.size() - count] + 1, 0.0));
   chosen[0][0] = 1.0;
-  for (std::size_t const step : steps) {
-    for (std::size_t k = count + 1; k-- > 0;) {
-      for (std::size_t s = largest + 1; s-- > 0;) {
-        double const with = k > 0 && s >= step ? chosen[k - 1][s - step] : 0.0;
-        chosen[k][s] = 0.5 * (chosen[k][s] + with);
+  for (std::size_t seen = 1; seen <= steps.size(); ++seen) {
+    std::size_t const step = steps[seen - 1];
+    for (std::size_t k = std::min(count, seen); k > 0; --k) {
+      std::size_t const most = up_to[seen] - up_to[seen - k];  // no k of those seen sum to more
+      for (std::size_t s = 0; s <= most; ++s) {
+        chosen[k][s] = 0.5 * (chosen[k][s] + (s >= step ? chosen[k - 1][s - step] : 0.0));
       }
     }
+    chosen[0][0] *= 0.5;
   }
   return p_from_weights(chosen[count], value, claim);
 }
