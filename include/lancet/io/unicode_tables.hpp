@@ -6,6 +6,9 @@
 
 namespace lancet::detail {
 
+/// The Unicode version of the tables.
+inline constexpr char unicode_version[] = "16.0.0";
+
 /// Ascending (first code point << 4 | class), each entry valid up to the next one's first code point.
 /// Classes: 0 to 8 are char_class; 9: even code points are upper case, odd ones lower case; 10: the
 /// other way round.
