@@ -28,7 +28,7 @@ namespace lancet {
 struct encode_options {
   bool bos = false;  ///< put the start token first
   bool parse_special =
-      true;             ///< special tokens written in the text become their ids, not the ids of their letters
+      true;             ///< special tokens written in the text become their ids, not those of their letters
   bool strict = false;  ///< a byte that the vocabulary lacks is an error, not left out
 };
 
@@ -69,6 +69,12 @@ class tokenizer {
     return replace_invalid_utf8(decode_bytes(ids, options));
   }
 
+  /// Whether a token has this id. Models often have more rows than their tokenizer has tokens.
+  [[nodiscard]] bool contains(std::int32_t id) const noexcept {
+    return id >= 0 && static_cast<std::size_t>(id) < size() &&
+           !tables_->parts.tokens[static_cast<std::size_t>(id)].empty();
+  }
+
   /// The token as the vocabulary writes it, such as "Ġnurse". Throws usage_error for an id that no token has.
   [[nodiscard]] std::string_view piece(std::int32_t id) const { return tables_->parts.tokens[index_of(id)]; }
 
@@ -98,12 +104,11 @@ class tokenizer {
 
  private:
   [[nodiscard]] std::size_t index_of(std::int32_t id) const {
-    auto const i = static_cast<std::size_t>(id);
-    if (id < 0 || i >= size() || tables_->parts.tokens[i].empty()) {
+    if (!contains(id)) {
       fail_expected("tokenizer", "id " + std::to_string(id),
                     "the id of a token, 0 to " + std::to_string(size() - 1));
     }
-    return i;
+    return static_cast<std::size_t>(id);
   }
 
   /// Working memory of one call of encode.

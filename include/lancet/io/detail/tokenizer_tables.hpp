@@ -209,7 +209,7 @@ class tokenizer_tables {
     return h.hex();
   }
 
-  static constexpr std::size_t most_tokens = std::size_t{1} << 24;
+  static constexpr std::size_t most_tokens = std::size_t{1} << 22;
   static constexpr std::size_t most_added_bytes =
       1024;  // the finder reads as far ahead at every place of a text
 };
