@@ -161,7 +161,11 @@ using pattern_compiler = std::shared_ptr<split_pattern const> (*)(std::string co
                          "', which no scanner stands for; expected a known pattern, or a pattern_compiler "
                          "(pcre2_pattern of lancet/io/pretokenize_pcre2.hpp) to be given");
   }
-  return split_at_pattern{.source = source, .pattern = compiler(source)};
+  try {
+    return split_at_pattern{.source = source, .pattern = compiler(source)};
+  } catch (error const& failed) {  // the compiler does not know where the pattern stands
+    throw file_error(where, failed.what());
+  }
 }
 
 }  // namespace lancet

@@ -44,7 +44,7 @@ class tokenizer_json_reader {
     read_pre_tokenizer(at(root_, "pre_tokenizer", where_), "pre_tokenizer", true);
     if (auto const* const decoder = find(root_, "decoder"); decoder && !decoder->is_null()) {
       if (auto const kind = kind_of(*decoder, "decoder"); kind != "ByteLevel")
-        refuse("decoder", kind, "ByteLevel");
+        refuse("decoder.type", kind, "ByteLevel");
     }
     if (auto const* const post = find(root_, "post_processor"); post && !post->is_null()) {
       read_post_processor(*post, "post_processor", true);
@@ -130,7 +130,10 @@ class tokenizer_json_reader {
   }
 
   std::int32_t put(std::string const& token, json const& id, std::string const& path) {
-    bool const fits = id.is_number_unsigned() && id.get<std::uint64_t>() < most_ids_;
+    bool const fits = id.is_number_unsigned()
+                          ? id.get<std::uint64_t>() < most_ids_
+                          : id.is_number_integer() && id.get<std::int64_t>() >= 0 &&
+                                static_cast<std::uint64_t>(id.get<std::int64_t>()) < most_ids_;
     if (!fits) refuse(path, id.dump(), "an id from 0 to " + std::to_string(most_ids_ - 1));
     auto const i = id.get<std::size_t>();
     if (i >= parts_.tokens.size()) parts_.tokens.resize(i + 1);

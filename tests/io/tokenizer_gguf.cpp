@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading a tokenizer from GGUF metadata: what is understood, what is refused and with which sentence.
+#define BOOST_TEST_MODULE tokenizer_gguf
+#include "lancet/io/tokenizer_gguf.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lancet/io/byte_alphabet.hpp"
+#include "lancet/io/tokenizer.hpp"
+#include "lancet/io/tokenizer_json.hpp"
+#include "support/errors.hpp"
+#include "support/gguf_bytes.hpp"
+
+using ids = std::vector<std::int32_t>;
+
+namespace {
+
+/// The metadata of a small tokenizer: all bytes, three merged tokens, a control token, a user-defined and an
+/// unused one.
+struct fields {
+  std::optional<std::string> model = "gpt2";
+  std::optional<std::string> pre = "gpt-2";
+  std::vector<std::string> tokens;
+  std::vector<std::int32_t> types;
+  std::vector<std::string> merges = {"t h", "th e", "Ġ the"};
+  std::int32_t bos = 259;
+
+  fields() {
+    for (int byte = 0; byte < 256; ++byte)
+      tokens.push_back(lancet::to_byte_alphabet(std::string(1, static_cast<char>(byte))));
+    for (auto const* const token : {"th", "the", "Ġthe", "<s>", "<w>", "[PAD]"}) tokens.emplace_back(token);
+    types.assign(tokens.size(), 1);
+    types[259] = 3;
+    types[260] = 4;
+    types[261] = 5;
+  }
+
+  [[nodiscard]] lancet_test::gguf_bytes file() const {
+    lancet_test::gguf_bytes out;
+    out.header(0, 5u + (model ? 1u : 0u) + (pre ? 1u : 0u));
+    if (model) out.string("tokenizer.ggml.model", *model);
+    if (pre) out.string("tokenizer.ggml.pre", *pre);
+    out.strings("tokenizer.ggml.tokens", tokens);
+    out.array("tokenizer.ggml.token_type", lancet_test::g_i32, types);
+    out.strings("tokenizer.ggml.merges", merges);
+    out.scalar("tokenizer.ggml.bos_token_id", lancet_test::g_u32, static_cast<std::uint32_t>(bos));
+    out.scalar("tokenizer.ggml.eos_token_id", lancet_test::g_u32, std::uint32_t{260});
+    return out;
+  }
+};
+
+lancet::tokenizer read(fields const& f) {
+  auto const bytes = f.file();
+  return lancet::tokenizer(lancet::read_gguf_tokenizer(lancet::gguf_file::parse(bytes.bytes, "t.gguf")));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_plain_file) {
+  auto const tokenizer = read({});
+  BOOST_TEST(tokenizer.encode("the the<s><w>") == (ids{257, 258, 259, 260}));
+  BOOST_TEST(tokenizer.encode("<s><w>[PAD]", {.parse_special = false}) ==
+             (ids{'<', 's', '>', 260, '[', 'P', 'A', 'D', ']'}));
+  BOOST_TEST((tokenizer.bos_id() == 259));
+  BOOST_TEST((tokenizer.eos_id() == 260));
+  BOOST_TEST(tokenizer.is_special(259));
+  BOOST_TEST(!tokenizer.is_special(260));
+}
+
+BOOST_AUTO_TEST_CASE(ways_of_cutting_go_by_name) {
+  auto const pieces = [](std::string const& pre, std::string const& text) {
+    fields f;
+    f.pre = pre;
+    auto const bytes = f.file();
+    auto const parts = lancet::read_gguf_tokenizer(lancet::gguf_file::parse(bytes.bytes, "t.gguf"));
+    std::string out;
+    for (auto const piece : lancet::split_text(parts.steps, text).list) out += "|" + std::string(piece);
+    return out + (parts.nfc ? "|nfc" : "") + (parts.ignore_merges ? "|whole" : "");
+  };
+  std::string const text = "It'S AbC 1234";
+  BOOST_TEST(pieces("gpt-2", text) == "|It|'|S| AbC| 1234");
+  BOOST_TEST(pieces("smollm", text) == "|It|'|S| AbC| |1|2|3|4");
+  BOOST_TEST(pieces("llama-bpe", text) == "|It|'S| AbC| |123|4|whole");
+  BOOST_TEST(pieces("qwen2", text) == "|It|'S| AbC| |1|2|3|4|nfc");
+  BOOST_TEST(pieces("gpt-4o", text) == "|It'S| Ab|C| |123|4");
+  BOOST_TEST(pieces("tekken", text) == "|It|'S| Ab|C| |1|2|3|4|whole");
+  BOOST_TEST(pieces("deepseek-v3", text) == "|It|'S| AbC| |123|4");
+  BOOST_TEST(pieces("mpt", text) == "|It|'|S| AbC| 1234|nfc");
+}
+
+BOOST_AUTO_TEST_CASE(hash_is_that_of_the_same_tokenizer_in_json) {
+  fields f;
+  f.types[260] = f.types[261] = 1;
+  nlohmann::json document = {
+      {"model", {{"type", "BPE"}, {"vocab", nlohmann::json::object()}, {"merges", f.merges}}},
+      {"added_tokens", {{{"id", 259}, {"content", "<s>"}, {"special", true}}}},
+      {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
+  };
+  for (std::size_t i = 0; i < f.tokens.size(); ++i) document["model"]["vocab"][f.tokens[i]] = i;
+  BOOST_TEST(read(f).hash() == lancet::tokenizer(lancet::parse_tokenizer_json(document, "t.json")).hash());
+}
+
+BOOST_AUTO_TEST_CASE(bad_metadata_is_refused_by_name) {
+  auto const refuse = [](auto change, std::string const& sentence) {
+    fields f;
+    change(f);
+    lancet_test::check_throws<lancet::file_error>([&] { (void)read(f); }, sentence);
+  };
+  refuse([](fields& f) { f.model = "llama"; }, "t.gguf: tokenizer.ggml.model: got 'llama', expected 'gpt2'");
+  refuse([](fields& f) { f.model.reset(); }, "has no metadata 'tokenizer.ggml.model'");
+  refuse([](fields& f) { f.pre = "default"; },
+         "t.gguf: tokenizer.ggml.pre: got 'default', expected one of gpt-2, ");
+  refuse([](fields& f) { f.pre.reset(); }, "has no metadata 'tokenizer.ggml.pre'");
+  refuse([](fields& f) { f.types.pop_back(); },
+         "token_type: got 261 types, expected one for each of 262 tokens");
+  refuse([](fields& f) { f.types[3] = 0; }, "tokenizer.ggml.token_type[3]: got 0, expected 1 to 6");
+  refuse([](fields& f) { f.types[3] = 7; }, "tokenizer.ggml.token_type[3]: got 7");
+  refuse([](fields& f) { f.merges[1] = "the"; }, "tokenizer.ggml.merges[1]: got 'the', expected two tokens");
+  refuse([](fields& f) { f.merges[1] = "t h e"; }, "tokenizer.ggml.merges[1]: got 't h e'");
+  refuse([](fields& f) { f.merges[1] = "t x"; }, "t.gguf: merge 1, 't' + 'x': 'tx' is not a token");
+  refuse([](fields& f) { f.merges[1] = f.merges[0]; }, "t.gguf: merge 1, 't' + 'h', comes twice");
+  refuse([](fields& f) { f.tokens[261] = "the"; }, "t.gguf: token 'the' comes twice, as ids 257 and 261");
+  refuse([](fields& f) { f.tokens[261] = "\xc3"; }, "t.gguf: token 261, '\\xc3', is not valid UTF-8");
+  refuse([](fields& f) { f.tokens['e'] = "[e]"; }, "t.gguf: no token for byte 101");
+  refuse([](fields& f) { f.bos = 262; }, "t.gguf: the start token is id 262, expected 0 to 261");
+}
