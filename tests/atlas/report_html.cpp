@@ -221,7 +221,8 @@ BOOST_AUTO_TEST_CASE(wrong_types_are_named_with_their_path) {
              std::string::npos);
   BOOST_TEST(message(with("/controls", json::object())).find("controls: got an object, expected a list") !=
              std::string::npos);
-  BOOST_TEST(message(with("/items/0", nullptr)).find("items[0]: got null") != std::string::npos);
+  BOOST_TEST(message(with("/items/0", nullptr)).find("items[0]: got nothing, expected a value") !=
+             std::string::npos);
   BOOST_TEST(message(with("/circuit/edges/0/target", nullptr))
                  .find("circuit.edges[0].target: got nothing, expected a unit") != std::string::npos);
   BOOST_TEST(message(with("/format", "lancet.effects")).find("expected 'lancet.report'") !=

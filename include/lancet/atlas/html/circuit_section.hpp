@@ -11,6 +11,7 @@
 
 #include "lancet/atlas/html/circuit_graph.hpp"
 #include "lancet/atlas/html/effects_section.hpp"
+#include "lancet/atlas/html/graph_panel.hpp"
 #include "lancet/atlas/html/plot.hpp"
 #include "lancet/atlas/html/report_view.hpp"
 #include "lancet/atlas/html/section.hpp"
@@ -51,7 +52,6 @@ namespace detail {
   return out.empty() ? out : html("<dl class=\"facts\">", out, "</dl>");
 }
 
-/// Layers of the attention heads whose patterns the document holds.
 [[nodiscard]] inline table edge_table(report_view const& r) {
   table t("table-edges", "Edges of the circuit", {"From", "To", "Input", "Effect"}, 400);
   for (edge const& e : r.edges) {
@@ -93,12 +93,6 @@ namespace detail {
   }
   graph_picture const picture = circuit_graph(in);
   s.body += detail::circuit_facts(r);
-  append(s.body,
-         "<div class=\"controls\" data-graph><label>Show units with an effect of at least "
-         "<output>0</output> <input type=\"range\" min=\"0\" max=\"100\" value=\"0\" data-largest=\"",
-         picture.largest,
-         "\" aria-label=\"Smallest effect shown\"></label><label><input type=\"checkbox\" data-circuit-only> "
-         "the circuit only</label><span class=\"tally\" aria-live=\"polite\"></span></div>");
   std::string caption;
   if (r.edges.empty()) {
     caption =
@@ -124,10 +118,7 @@ namespace detail {
         plural(static_cast<std::int64_t>(picture.edges_left_out), "weaker edge is", "weaker edges are") +
         " not drawn.";
   }
-  append(s.body, figure(picture.svg, html(caption), "The circuit", "full"),
-         "<div class=\"panel\" id=\"chosen\" aria-live=\"polite\"><p>Choose a unit by pointer, or with Tab "
-         "and the arrow keys, to pin "
-         "its numbers and edges here.</p></div>",
+  append(s.body, detail::graph_with_panel(picture, caption, "The circuit"),
          detail::effects_table("table-circuit", "Units of the circuit", ranked(r.circuit), in.effect_unit, r)
              .folded());
   if (!r.edges.empty()) s.body += detail::edge_table(r).folded();

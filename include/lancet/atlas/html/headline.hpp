@@ -97,22 +97,27 @@ namespace detail {
               "</span></dd></div>");
 }
 
-/// Pass or fail of each yes/no of the verdict, by sign, word and colour.
-[[nodiscard]] inline markup checks(report_view const& r) {
+/// A yes/no of the verdict in words.
+[[nodiscard]] inline std::string verdict_name(std::string const& key) {
   constexpr std::pair<std::string_view, std::string_view> known[] = {
       {"harm_halved", "harm at least halved"},
       {"collateral_within_5_percent", "collateral within 5%"},
       {"significant", "paired test significant"},
       {"beats_controls", "beats every control"}};
+  for (auto const& [name, words] : known) {
+    if (name == key) return std::string(words);
+  }
+  return report_view::words(key);
+}
+
+/// Pass or fail of each yes/no of the verdict, by sign, word and colour.
+[[nodiscard]] inline markup checks(report_view const& r) {
   markup out;
   for (auto const& [key, value] : r.root["verdict"].members()) {
     if (!value.json()->is_boolean()) continue;
-    auto const named =
-        std::find_if(std::begin(known), std::end(known), [&](auto const& k) { return k.first == key; });
     bool const passed = *value.flag();
     append(out, "<li class=\"", std::string_view(passed ? "pass" : "fail"), "\"><span aria-hidden=\"true\">",
-           std::string_view(passed ? "✓" : "✗"), "</span> ",
-           named == std::end(known) ? report_view::words(key) : std::string(named->second),
+           std::string_view(passed ? "✓" : "✗"), "</span> ", verdict_name(key),
            passed ? markup(" <em>yes</em>") : markup(" <em>no</em>"), "</li>");
   }
   return out.empty() ? out : html("<ul class=\"checks\">", out, "</ul>");

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "lancet/atlas/html/field.hpp"
 #include "lancet/atlas/html/number.hpp"
 #include "lancet/atlas/html/units.hpp"
+#include "lancet/atlas/json_field.hpp"
 
 namespace lancet::html {
 

@@ -47,7 +47,7 @@ section.empty h2{font-size:1.0625rem;color:var(--soft)}
 .absent,.aside,.how,.more{color:var(--soft);max-width:44rem}.how,.more,.aside{font-size:.875rem;margin:.5rem 0}
 .headline{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:clamp(1.25rem,3.2vw,2.5rem);margin-bottom:2rem}
 .verdict{font-size:clamp(1.125rem,2.3vw,1.4375rem);line-height:1.4;font-weight:520;letter-spacing:-.01em;max-width:46rem;text-wrap:pretty}
-.checks{list-style:none;display:flex;flex-wrap:wrap;gap:.4rem 1.5rem;margin:1rem 0 0;font-size:.9375rem;color:var(--soft)}
+section ul{padding-left:1.2rem}.checks.checks{padding:0;list-style:none;display:flex;flex-wrap:wrap;gap:.4rem 1.5rem;margin:1rem 0 0;font-size:.9375rem;color:var(--soft)}
 .checks span{font-weight:700}.checks em{font-style:normal;font-weight:600}
 .checks .pass span,.checks .pass em{color:var(--pos-ink)}.checks .fail span,.checks .fail em{color:var(--neg-ink)}
 .harm{display:grid;grid-template-columns:minmax(11rem,15rem) minmax(0,1fr);gap:1.5rem 2.5rem;align-items:center;margin:2rem 0 .5rem}
@@ -115,7 +115,7 @@ table{overflow-wrap:break-word;border-collapse:collapse;font-size:.875rem;line-h
 caption{text-align:left;color:var(--soft);font-size:.8125rem;padding:.2rem 0 .5rem}
 th{text-align:left;font-weight:600;white-space:nowrap;border-bottom:1px solid var(--mark);padding:.4rem 2rem .4rem 0;vertical-align:bottom}
 td{max-width:34rem;padding:.34rem 2rem .34rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-.n{text-align:right}td.n,td.k{white-space:nowrap}td:last-child,th:last-child{padding-right:.25rem}tr.in td{font-weight:620}
+.n{text-align:right}td:first-child{min-width:9rem}td.n:first-child{min-width:0}td.n,td.k{white-space:nowrap}td:last-child,th:last-child{padding-right:.25rem}tr.in td{font-weight:620}
 .js th{cursor:pointer}th[aria-sort=ascending]::after{content:" ↑"}th[aria-sort=descending]::after{content:" ↓"}
 details .scroll{max-height:32rem;overflow-y:auto}details thead th{position:sticky;top:0;background:var(--page)}
 .generation{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.15rem 1.35rem;margin:0 0 1rem}

@@ -11,10 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "lancet/atlas/html/field.hpp"
 #include "lancet/atlas/html/number.hpp"
+#include "lancet/atlas/json_field.hpp"
 
 namespace lancet::html {
+
+using field = json_field;
 
 /// One unit with what was measured on it. `kind` is head, neuron, attn, mlp, resid, embed or logits.
 struct unit {

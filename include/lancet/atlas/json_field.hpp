@@ -3,9 +3,11 @@
 // path.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -14,23 +16,24 @@
 #include <vector>
 
 #include "lancet/core/error.hpp"
+#include "lancet/io/detail/quoted.hpp"
 #include "lancet/io/json.hpp"
 
-namespace lancet::html {
+namespace lancet {
 
 /// A place in a document that may or may not hold a value. `null` counts as absent (JSON has no NaN).
 /// Every reader throws file_error "report.json: harm.before: got the string 'high', expected a number".
-class field {
+class json_field {
  public:
-  /// `where` is the document's name in messages; document and name must outlive the field.
-  field(nlohmann::json const& document, std::string_view where) : field(&document, where, "") {}
+  /// `where` is the document's name in messages; document and name must outlive it.
+  json_field(nlohmann::json const& document, std::string_view where) : json_field(&document, where, "") {}
 
   [[nodiscard]] bool present() const { return value_ != nullptr; }
   [[nodiscard]] explicit operator bool() const { return present(); }
   [[nodiscard]] nlohmann::json const* json() const { return value_; }
 
   /// The member `key`; absent if this is absent.
-  [[nodiscard]] field operator[](std::string_view key) const {
+  [[nodiscard]] json_field operator[](std::string_view key) const {
     std::string path = path_.empty() ? std::string(key) : path_ + "." + std::string(key);
     if (!present()) return {nullptr, where_, std::move(path)};
     if (!value_->is_object()) fail("an object");
@@ -39,14 +42,14 @@ class field {
   }
 
   /// The elements of an array; none if absent.
-  [[nodiscard]] std::vector<field> items() const {
-    std::vector<field> out;
+  [[nodiscard]] std::vector<json_field> items() const {
+    std::vector<json_field> out;
     if (!present()) return out;
     if (!value_->is_array()) fail("a list");
     out.reserve(value_->size());
     for (std::size_t i = 0; i < value_->size(); ++i) {
-      field element(&(*value_)[i], where_, path_ + "[" + std::to_string(i) + "]");
-      if (!element) throw file_error(where_, element.path_ + ": got null, expected a value");
+      json_field element(&(*value_)[i], where_, path_ + "[" + std::to_string(i) + "]");
+      if (!element) element.fail("a value");
       out.push_back(std::move(element));
     }
     return out;
@@ -84,6 +87,23 @@ class field {
     return text().value_or(std::string(otherwise));
   }
 
+  /// The same where it is required.
+  [[nodiscard]] double need_number() const { return need(number(), "a number"); }
+  [[nodiscard]] std::int64_t need_integer() const { return need(integer(), "an integer"); }
+  [[nodiscard]] std::string need_text() const { return need(text(), "a string"); }
+
+  /// The object may have no member but these.
+  void allow_only(std::initializer_list<std::string_view> keys) const {
+    if (!present()) return;
+    if (!value_->is_object()) fail("an object");
+    for (auto const& [key, unused] : value_->items()) {
+      if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+      std::string known;
+      for (std::string_view const k : keys) known += (known.empty() ? "" : ", ") + std::string(k);
+      fail("no member " + detail::in_quotes(key) + ", only " + known);
+    }
+  }
+
   /// A string as it is, anything else as compact JSON: for free-form tables.
   [[nodiscard]] std::string shown() const {
     if (!present()) return "";
@@ -92,13 +112,19 @@ class field {
   }
 
   [[noreturn]] void fail(std::string_view expected) const {
-    throw file_error(where_, (path_.empty() ? "" : path_ + ": ") + "got " +
-                                 (present() ? lancet::detail::describe(*value_) : "nothing") + ", expected " +
+    throw file_error(where_, (path_.empty() ? "" : detail::printable(path_) + ": ") + "got " +
+                                 (present() ? detail::describe(*value_) : "nothing") + ", expected " +
                                  std::string(expected));
   }
 
  private:
-  field(nlohmann::json const* value, std::string_view where, std::string path)
+  template <class T>
+  [[nodiscard]] T need(std::optional<T> value, std::string_view expected) const {
+    if (!value) fail(expected);
+    return *std::move(value);
+  }
+
+  json_field(nlohmann::json const* value, std::string_view where, std::string path)
       : value_(value != nullptr && value->is_null() ? nullptr : value),
         where_(where),
         path_(std::move(path)) {}
@@ -108,20 +134,20 @@ class field {
   std::string path_;
 };
 
-struct field::member {
+struct json_field::member {
   std::string key;
-  field value;
+  json_field value;
 };
 
-inline std::vector<field::member> field::members() const {
+inline std::vector<json_field::member> json_field::members() const {
   std::vector<member> out;
   if (!present()) return out;
   if (!value_->is_object()) fail("an object");
   for (auto const& [key, value] : value_->items()) {
-    field inner = (*this)[key];
+    json_field inner = (*this)[key];
     if (inner) out.push_back({key, std::move(inner)});
   }
   return out;
 }
 
-}  // namespace lancet::html
+}  // namespace lancet
