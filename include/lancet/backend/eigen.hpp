@@ -45,8 +45,9 @@ struct eigen : host::operations<eigen<Scalar, Product>, Scalar> {
     return Eigen::Map<matrix const, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride));
   }
 
-  /// Tiles of c are products of their own, cut by shape alone; Eigen's threads never run inside them. Tiles of rows are
-  /// even, so that none has a single row (which Eigen would sum in another order) unless c has.
+  /// Tiles of c are even and cut by shape alone, and Eigen's threads never run inside them: bit-equal for any number of
+  /// threads. Unlike a prepared weight's, a row's bits depend on how many rows ride along: Eigen sums the last rows of a
+  /// product in another order.
   static void matmul(in a, ops::transpose ta, in b, ops::transpose tb, out c,
                      bool accumulate) {
     constexpr index tile_rows = 64, tile_cols = 512;
