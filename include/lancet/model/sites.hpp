@@ -15,7 +15,7 @@ namespace lancet {
 
 enum class site_id {
   embed, resid_pre, attn_in, q_in, k_in, v_in, attn_scale, attn_norm, linear_q, linear_k, linear_v, q, k, v, rot_q,
-  rot_k, scores, pattern, z, linear_o, head_out, attn_sum, attn_out, resid_mid, mlp_in, mlp_scale, mlp_norm,
+  rot_k, scores, pattern, z, head_out, linear_o, attn_sum, attn_out, resid_mid, mlp_in, mlp_scale, mlp_norm,
   linear_gate, linear_up, mlp_pre, mlp_up, mlp_post, linear_down, mlp_sum, mlp_out, resid_post, final_scale, final,
   logits
 };
@@ -77,7 +77,7 @@ struct linear : tag<P == proj::q      ? site_id::linear_q
 /// Names by site_id, as used on command lines and in files.
 inline constexpr std::array<std::string_view, site_count> site_names{
     "embed", "resid_pre", "attn_in", "q_in", "k_in", "v_in", "attn_scale", "attn_norm", "linear_q", "linear_k",
-    "linear_v", "q", "k", "v", "rot_q", "rot_k", "scores", "pattern", "z", "linear_o", "head_out", "attn_sum",
+    "linear_v", "q", "k", "v", "rot_q", "rot_k", "scores", "pattern", "z", "head_out", "linear_o", "attn_sum",
     "attn_out", "resid_mid", "mlp_in", "mlp_scale", "mlp_norm", "linear_gate", "linear_up", "mlp_pre", "mlp_up",
     "mlp_post", "linear_down", "mlp_sum", "mlp_out", "resid_post", "final_scale", "final", "logits"};
 
@@ -106,8 +106,8 @@ struct sites {
 using all_sites =
     sites<site::embed, site::resid_pre, site::attn_in, site::q_in, site::k_in, site::v_in, site::attn_scale,
           site::attn_norm, site::linear<proj::q>, site::linear<proj::k>, site::linear<proj::v>, site::q, site::k,
-          site::v, site::rot_q, site::rot_k, site::scores, site::pattern, site::z, site::linear<proj::o>,
-          site::head_out, site::attn_sum, site::attn_out, site::resid_mid, site::mlp_in, site::mlp_scale,
+          site::v, site::rot_q, site::rot_k, site::scores, site::pattern, site::z, site::head_out,
+          site::linear<proj::o>, site::attn_sum, site::attn_out, site::resid_mid, site::mlp_in, site::mlp_scale,
           site::mlp_norm, site::linear<proj::gate>, site::linear<proj::up>, site::mlp_pre, site::mlp_up,
           site::mlp_post, site::linear<proj::down>, site::mlp_sum, site::mlp_out, site::resid_post, site::final_scale,
           site::final, site::logits>;

@@ -39,6 +39,10 @@ class transformer {
   [[nodiscard]] model_weights<B> const& weights() const { return weights_; }
   [[nodiscard]] model_identity const& identity() const { return identity_; }
 
+  /// For merging an intervention; a model that changed is another model and must get another identity.
+  [[nodiscard]] model_weights<B>& mutable_weights() { return weights_; }
+  void set_identity(model_identity identity) { identity_ = std::move(identity); }
+
   /// Throws usage_error where the model came without one.
   [[nodiscard]] lancet::tokenizer const& tokenizer() const {
     if (!tokenizer_) throw usage_error("model '" + identity_.name + "' has no tokenizer: give token ids instead of texts");
