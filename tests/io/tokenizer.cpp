@@ -43,7 +43,7 @@ std::int32_t add(lancet::tokenizer_parts& parts, std::string const& text, lancet
 /// The definition, without any cleverness: join the leftmost pair of lowest rank until there is none.
 ids merged_by_definition(std::string const& word, std::vector<lancet::bpe_merge> const& merges) {
   ids symbols;
-  for (unsigned char const byte : word) symbols.push_back(byte);
+  for (auto const byte : lancet::unsigned_bytes(word)) symbols.push_back(byte);
   while (true) {
     std::size_t best_rank = merges.size();
     std::size_t best_at = 0;

@@ -37,7 +37,7 @@ class unicode_oracle {
         {R"(\p{M}+)", mark},           {R"(\p{N}+)", number}, {R"(\p{P}+)", punctuation},
         {R"(\p{S}+)", symbol},         {R"(\s+)", space}};
     for (auto const& [pattern, kind] : properties) {
-      each(text, pattern, [&](char32_t code) { class_of_[code] = kind; });
+      each(text, pattern, [&, k = kind](char32_t code) { class_of_[code] = k; });
     }
     each(text, R"(\p{Cn}+)", [&](char32_t code) { unassigned_[code] = true; });
   }
