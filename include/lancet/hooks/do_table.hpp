@@ -52,6 +52,11 @@ class do_table {
     return {low->layer, high->layer};
   }
 
+  /// A table lists every site at which a value can be set; it acts where it has cells.
+  [[nodiscard]] bool acts_at(site_id site, index layer) const {
+    return std::any_of(cells_.begin(), cells_.end(), [&](auto const& c) { return c.layer == layer && c.site == site; });
+  }
+
   void bind(pass_shape const& shape) {
     if (!sorted_)
       std::stable_sort(cells_.begin(), cells_.end(), [](auto const& a, auto const& b) {

@@ -44,7 +44,7 @@ class hook_table {
   template <class S>
   [[nodiscard]] bool wants(index layer) const {
     for (entry const& e : entries<S>())
-      if (span(e).contains(layer)) return true;
+      if (e.wants(e.object, layers_, layer)) return true;
     return false;
   }
   [[nodiscard]] index lowest_gradient() const {
@@ -101,6 +101,7 @@ class hook_table {
   struct entry {
     void* object;
     int number;
+    bool (*wants)(void const*, index layers, index layer);
     void (*on)(void*, keep_store<B>&, int, view<B>, place const&) = nullptr;
     void (*on_linear)(void*, const_view<B>, view<B>, place const&) = nullptr;
     void (*adjoint)(void*, keep_store<B> const&, int, view<B>, place const&) = nullptr;
@@ -109,7 +110,8 @@ class hook_table {
 
   template <class P, class S>
   void add_site(P& policy, int number) {
-    entry e{&policy, number};
+    entry e{&policy, number,
+            [](void const* p, index layers, index layer) { return detail::policy_wants<S>(*static_cast<P const*>(p), layers, layer); }};
     if constexpr (is_linear_site<S>) {
       if constexpr (detail::fires_forward<P, S>)
         e.on_linear = [](void* p, const_view<B> x, view<B> y, place const& at) {

@@ -72,14 +72,11 @@ class hook_set {
   template <class S>
   static constexpr bool lists_backward = (detail::fires_backward<P, S> || ...);
 
-  /// True if S fires in this layer, in either direction: costly sites are made only then.
+  /// True if some policy acts at S in this layer, in either direction: costly sites are made only then.
   template <class S>
   [[nodiscard]] bool wants(index layer) const {
     bool found = false;
-    each([&]<class Q>(Q& p, int) {
-      if constexpr (detail::fires_forward<Q, S> || detail::fires_backward<Q, S>)
-        found = found || detail::layers_of(p, layers_).contains(layer);
-    });
+    each([&](auto& p, int) { found = found || detail::policy_wants<S>(p, layers_, layer); });
     return found;
   }
   /// The lowest layer that a gradient has to reach; layers + 1 if none.

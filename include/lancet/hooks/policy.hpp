@@ -9,8 +9,10 @@
 // At site::linear<P>, `on` takes (S, const_view<B> x, view<B> y, place const&) and `adjoint`
 // (S, const_view<B> x, view<B> gx, const_view<B> gy, place const&): the former changes y, the latter adds to gx.
 // `on` is a pure function of value and place. Optional members: `layer_span layers() const` (default: every layer),
-// `void bind(pass_shape const&)` before a pass (throws on a target that does not exist), `void finish(pass_kind)` after
-// it (throws where a target never fired).
+// `bool acts_at(site_id, index layer) const` (default: true), for a policy that lists more sites than it acts at: costly
+// values are not made for its sake, and sites that a model lacks not refused; `void bind(pass_shape const&)` before a
+// pass (throws on a target that does not exist), `void finish(pass_kind)` after its layers (throws where a target never
+// fired).
 #pragma once
 
 #include <limits>
@@ -151,6 +153,19 @@ template <class P>
   else
     return {0, layers};
 }
+/// True if policy `p` asks for site S in this layer, in either direction.
+template <class S, class P>
+[[nodiscard]] bool policy_wants(P const& p, index layers, index layer) {
+  if constexpr (fires_forward<P, S> || fires_backward<P, S>) {
+    if (!layers_of(p, layers).contains(layer)) return false;
+    if constexpr (requires { p.acts_at(S::id, layer); })
+      return p.acts_at(S::id, layer);
+    else
+      return true;
+  }
+  return false;
+}
+
 /// The layers in which a site fires: `embed` counts to layer 0, the readout to the number of layers.
 template <class S>
 [[nodiscard]] constexpr layer_span layers_of_site(index layers) {
