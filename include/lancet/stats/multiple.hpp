@@ -47,8 +47,9 @@ void scale_step_up(std::span<double> p, Factor factor) {
 }
 
 /// Hommel's adjusted p-values of ascending p. Test i is rejected when every set of tests that holds it has a
-/// small Simes p-value, min over k of size / k * (k-th smallest p in the set). Among the sets of one size m
-/// that hold test i, the largest such value belongs to i together with the m - 1 largest p-values.
+/// small Simes p-value, min over k of size / k * (k-th smallest p in the set). Among the sets of size m that
+/// hold test i, the largest such value belongs to i together with the m - 1 largest p-values; where i is one
+/// of these, a smaller size is what counts.
 inline void adjust_hommel(std::span<double> p) {
   std::size_t const n = p.size();
   std::vector<double> const sorted(p.begin(), p.end());
@@ -58,9 +59,7 @@ inline void adjust_hommel(std::span<double> p) {
     for (std::size_t k = 2; k <= m; ++k) {
       others = std::min(others, size * sorted[n - m + k - 1] / static_cast<double>(k));
     }
-    for (std::size_t i = 0; i < n; ++i) {
-      p[i] = std::max(p[i], std::min(others, size * sorted[std::min(i, n - m)]));
-    }
+    for (std::size_t i = 0; i < n; ++i) p[i] = std::max(p[i], std::min(others, size * sorted[i]));
   }
 }
 
