@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -127,4 +128,27 @@ BOOST_AUTO_TEST_CASE(bad_metadata_is_refused_by_name) {
   refuse([](fields& f) { f.tokens[261] = "\xc3"; }, "t.gguf: token 261, '\\xc3', is not valid UTF-8");
   refuse([](fields& f) { f.tokens['e'] = "[e]"; }, "t.gguf: no token for byte 101");
   refuse([](fields& f) { f.bos = 262; }, "t.gguf: the start token is id 262, expected 0 to 261");
+}
+
+BOOST_AUTO_TEST_CASE(damaged_files_are_read_or_refused) {
+  auto const whole = fields().file().bytes;
+  std::size_t refused = 0;
+  for (unsigned const seed : {1u, 2u, 3u}) {
+    std::mt19937 random(seed);
+    for (int i = 0; i < 1000; ++i) {
+      auto bytes = whole;
+      for (auto n = 1 + random() % 4; n > 0; --n)
+        bytes[random() % bytes.size()] = static_cast<std::byte>(random() % 256);
+      if (random() % 8 == 0) bytes.resize(random() % bytes.size());
+      try {
+        lancet::tokenizer const tokenizer(
+            lancet::read_gguf_tokenizer(lancet::gguf_file::parse(bytes, "t.gguf")));
+        (void)tokenizer.decode(tokenizer.encode("the <s> 12"));
+      } catch (lancet::error const&) {
+        ++refused;
+      }
+    }
+  }
+  BOOST_TEST(refused > 0u);
+  BOOST_TEST(refused < 3000u);
 }

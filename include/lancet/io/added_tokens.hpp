@@ -19,11 +19,14 @@ namespace lancet {
 /// A token that is matched literally. Its text is tokens[id] of the tokenizer, as plain UTF-8.
 struct added_token {
   std::int32_t id = 0;
-  bool special =
-      false;  ///< left out by decode_options::skip_special, plain text without encode_options::parse_special
-  bool lstrip = false;      ///< takes in the white space on its left
-  bool rstrip = false;      ///< takes in the white space on its right
-  bool normalized = false;  ///< is looked for after normalisation, in what the other added tokens have left
+  /// A mark, not text: see encode_options::parse_special and decode_options::skip_special.
+  bool special = false;
+  /// Takes in the white space on its left.
+  bool lstrip = false;
+  /// Takes in the white space on its right.
+  bool rstrip = false;
+  /// Is looked for after normalisation, in what the other added tokens have left.
+  bool normalized = false;
 };
 
 /// A part of a text: an added token where id >= 0, else text still to be encoded.

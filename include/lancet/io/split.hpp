@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps that cut text into words, one after the other: scanners, literals, patterns, a space put in
-// front.
+// The steps that cut text into words, one after the other: scanners, literals, patterns, a space in front.
 #pragma once
 
 #include <algorithm>
@@ -101,10 +100,9 @@ inline void split_piece(split_at_pattern const& step, std::string_view text, tex
       put(valid.substr(done, match->begin - done), step.keep_between);
       put(valid.substr(match->begin, match->end - match->begin), step.keep_matches);
       done = from = match->end;
-      if (match->begin ==
-          match->end) {  // an empty match cuts here; the search goes on behind the next character
-        from += from < valid.size() ? read_utf8(valid, from).size : 1;
-      }
+      bool const empty =
+          match->begin == match->end;  // cuts here; the search goes on behind the next character
+      if (empty) from += from < valid.size() ? read_utf8(valid, from).size : 1;
     }
     put(valid.substr(done), step.keep_between);
     text.remove_prefix(valid.size());

@@ -26,14 +26,18 @@
 namespace lancet {
 
 struct encode_options {
-  bool bos = false;  ///< put the start token first
-  bool parse_special =
-      true;             ///< special tokens written in the text become their ids, not those of their letters
-  bool strict = false;  ///< a byte that the vocabulary lacks is an error, not left out
+  /// Put the start token first.
+  bool bos = false;
+  /// Special tokens written in the text become their ids, not those of their letters.
+  bool parse_special = true;
+  /// A byte that the vocabulary lacks is an error; otherwise it is left out, as by the reference
+  /// implementations.
+  bool strict = false;
 };
 
 struct decode_options {
-  bool skip_special = false;  ///< leave special tokens out
+  /// Leave special tokens out.
+  bool skip_special = false;
 };
 
 /// A byte-level BPE tokenizer. Immutable and cheap to copy (copies share the tables); any number of threads

@@ -21,7 +21,8 @@ namespace lancet {
 namespace detail {
 
 /// What a value of tokenizer.ggml.pre stands for: the format names the way of cutting text, it does not
-/// describe it.
+/// describe it. Nor does it speak of normalisation, which is set here where the models' own tokenizers have
+/// it.
 struct gguf_pre_tokenizer {
   std::string_view name;
   std::vector<split_step> steps;

@@ -78,9 +78,8 @@ template <typename Predicate>
 /// \p{N}{1,most} and what lies between.
 [[nodiscard]] inline std::size_t scan_digits(std::string_view text, std::size_t at,
                                              std::size_t most) noexcept {
-  if (scan_at(text, at).number())
-    return scan_run(
-        text, at, [](scan_char d) { return d.number(); }, most);
+  auto const number = [](scan_char d) { return d.number(); };
+  if (scan_at(text, at).number()) return scan_run(text, at, number, most);
   return scan_run(text, at, [](scan_char d) { return !d.number(); });
 }
 

@@ -28,9 +28,7 @@ namespace lancet::detail {
   if (auto const end = scan_contraction(text, at, true); end > at) return end;
   auto const c = scan_at(text, at);
   if (c.letter()) return letters(at);
-  if (c.number())
-    return scan_run(
-        text, at, [](scan_char d) { return d.number(); }, numbers);
+  if (c.number()) return scan_digits(text, at, numbers);
   if (!c.newline() && scan_at(text, at + c.size).letter()) return letters(at + c.size);
   std::size_t const begin = c.code == U' ' ? at + 1 : at;
   if (scan_at(text, begin).remaining()) {
@@ -65,17 +63,15 @@ namespace lancet::detail {
 [[nodiscard]] inline std::size_t scan_gpt4o(std::string_view text, std::size_t at, std::size_t numbers,
                                             bool contractions) noexcept {
   auto const c = scan_at(text, at);
-  if (c.number())
-    return scan_run(
-        text, at, [](scan_char d) { return d.number(); }, numbers);
-  auto const word =
-      [&](bool lower_needed) {  // with one other character before it, else without: a mark can be either
-        auto const begin = at + c.size;
-        if (!c.letter() && !c.newline()) {
-          if (auto const end = scan_cased_word(text, begin, lower_needed); end > begin) return end;
-        }
-        return scan_cased_word(text, at, lower_needed);
-      };
+  if (c.number()) return scan_digits(text, at, numbers);
+  // With one other character before it, else without: a mark can be that character or begin the word.
+  auto const word = [&](bool lower_needed) {
+    auto const begin = at + c.size;
+    if (!c.letter() && !c.newline()) {
+      if (auto const end = scan_cased_word(text, begin, lower_needed); end > begin) return end;
+    }
+    return scan_cased_word(text, at, lower_needed);
+  };
   for (bool const lower_needed : {true, false}) {
     if (auto const end = word(lower_needed); end > at)
       return contractions ? scan_contraction(text, end, true) : end;

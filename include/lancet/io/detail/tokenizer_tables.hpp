@@ -210,8 +210,8 @@ class tokenizer_tables {
   }
 
   static constexpr std::size_t most_tokens = std::size_t{1} << 22;
-  static constexpr std::size_t most_added_bytes =
-      1024;  // the finder reads as far ahead at every place of a text
+  // The finder may read as far ahead at every place of a text.
+  static constexpr std::size_t most_added_bytes = 1024;
 };
 
 }  // namespace lancet::detail
