@@ -59,13 +59,117 @@ struct training_state {
   std::vector<training_record> history;
 };
 
+/// What training reads of the frozen model, computed once and shared by any number of trainings on the same data: the
+/// residual of every prompt before one layer, and the metric of every example.
+template <class B, class Arch = architecture>
+class training_cache {
+ public:
+  /// Prompts with their residual before `layer`, which training never changes.
+  struct cached_prompts {
+    std::vector<prompt> prompts;
+    std::vector<std::vector<index>> of_example;  // runs of each example
+    std::vector<tensor<B>> resid;                // [T, D] of each prompt
+    std::vector<double> base;                    // metric of each example in the frozen model
+  };
+  struct text_window {
+    std::vector<token> tokens;
+    tensor<B> resid;  // [T, D]
+  };
+
+  /// `layer` must not lie above the lowest part of any intervention trained with this cache.
+  training_cache(transformer<B, Arch> const& model, training_data const& data, objective const& what, index first_layer)
+      : layer(first_layer), model_(model) {
+    harm = cache(data.harm, what.metric(), what.paired());
+    keep = cache(data.keep, log_odds{}, false);
+    validation = cache(data.validation, what.metric(), what.paired());
+    keep_validation = cache(data.keep_validation, log_odds{}, false);
+    for (std::vector<token> const& window : data.text) {
+      batch<B> input;
+      input.add(window);
+      record_residual recorder(layer);
+      hook_table<B> hooks;
+      hooks.add(recorder);
+      forward(model_, input, hooks, ws_, std::span<index const>{});
+      text.push_back({window, std::move(recorder.value)});
+    }
+  }
+
+  index layer;
+  cached_prompts harm, keep, validation, keep_validation;
+  std::vector<text_window> text;
+
+ private:
+  /// `paired`: the corrupted prompt is run too, and its metric subtracted.
+  [[nodiscard]] cached_prompts cache(std::vector<contrast_pair> const& pairs, metric m, bool paired) {
+    cached_prompts out;
+    out.of_example.resize(pairs.size());
+    out.base.assign(pairs.size(), 0.0);
+    for (std::size_t e = 0; e < pairs.size(); ++e) {
+      auto const add = [&](std::vector<token> const& text, double sign) {
+        for (prompt& p : metric_prompts(m, pairs[e], text, static_cast<index>(e))) {
+          for (token_query& q : p.queries) q.coefficient *= sign;
+          out.of_example[e].push_back(std::ssize(out.prompts));
+          out.prompts.push_back(std::move(p));
+        }
+      };
+      add(pairs[e].clean, 1);
+      if (!paired) continue;
+      if (pairs[e].corrupted.empty())
+        throw usage_error("train: objective counterfactual_gap: line " + std::to_string(pairs[e].line) + " has no corrupted prompt");
+      add(pairs[e].corrupted, -1);
+    }
+    for (std::size_t first = 0; first < out.prompts.size();) {
+      batch<B> input;
+      readout_plan plan;
+      std::size_t last = first;
+      std::vector<index> owner;
+      for (; last < out.prompts.size() && (last == first || input.rows() + std::ssize(out.prompts[last].tokens) <= 512); ++last) {
+        for (token_query q : out.prompts[last].queries) {
+          plan.rows.push_back(input.rows() + q.row);
+          q.row = std::ssize(plan.rows) - 1;
+          plan.queries.push_back(q);
+        }
+        input.add(out.prompts[last].tokens);
+      }
+      plan.examples = std::ssize(pairs);
+      record_residual recorder(layer);
+      hook_table<B> hooks;
+      hooks.add(recorder);
+      forward(model_, input, hooks, ws_, std::span<index const>(plan.rows));
+      std::vector<double> const values = readout<B, Arch, hook_table<B>>(model_, hooks, ws_).values(plan);
+      for (std::size_t e = 0; e < pairs.size(); ++e) out.base[e] += values[e];
+      for (std::size_t i = first; i < last; ++i) {
+        segment const& s = input.segments[i - first];
+        out.resid.push_back(tensor<B>::clone(recorder.value.all().row_range(s.row, s.rows)));
+      }
+      first = last;
+    }
+    return out;
+  }
+
+  struct record_residual {
+    using reads = sites<site::resid_pre>;
+    explicit record_residual(index l) : layer(l) {}
+    [[nodiscard]] layer_span layers() const { return {layer, layer}; }
+    void on(site::resid_pre, const_view<B> v, place const&) { value = tensor<B>::clone(v); }
+    index layer;
+    tensor<B> value;
+  };
+
+  transformer<B, Arch> const& model_;
+  workspace<B> ws_;
+};
+
 template <class B, class Arch = architecture>
 class trainer {
+  using cached_prompts = typename training_cache<B, Arch>::cached_prompts;
   using T = typename B::scalar;
   using hooks_type = hook_table<B>;
 
  public:
-  trainer(transformer<B, Arch> const& model, intervention<B>& what, training_data const& data, training_options const& options)
+  /// `cache`, if given, was made from the same data and objective, at or below the lowest part.
+  trainer(transformer<B, Arch> const& model, intervention<B>& what, training_data const& data, training_options const& options,
+          std::shared_ptr<training_cache<B, Arch> const> cache = nullptr)
       : model_(model), what_(what), options_(options), optimizer_(options.optimizer, parameters()) {
     if (data.harm.empty()) throw usage_error("train: got no harmful pairs, expected at least one");
     if (options.keep_weight > 0 && data.keep.empty()) throw usage_error("train: keep_weight > 0 needs keep pairs");
@@ -73,12 +177,11 @@ class trainer {
       throw usage_error("train: a preservation term on text needs neutral text");
     require_same_model(what.model(), model.identity(), "intervention");
     what.hook(hooks_);
-    first_ = lowest_layer();
-    harm_ = cache(data.harm, options.objective.metric());
-    keep_ = cache(data.keep, log_odds{});
-    validation_ = cache(data.validation, options.objective.metric());
-    keep_validation_ = cache(data.keep_validation, log_odds{});
-    cache_text(data.text);
+    index const lowest = lowest_layer();
+    if (cache && cache->layer > lowest)
+      fail_expected("train", "a cache of layer " + std::to_string(cache->layer), "at most the lowest part's layer " + std::to_string(lowest));
+    cache_ = cache ? std::move(cache) : std::make_shared<training_cache<B, Arch> const>(model, data, options.objective, lowest);
+    record_inputs();
     state_.best_score = std::numeric_limits<double>::infinity();
     for (contrast_pair const& p : data.harm) what_.trained_on.push_back(p.line);
   }
@@ -116,7 +219,7 @@ class trainer {
 
   /// Loss and gradients at the present parameters, without a step (`gradients` must be zero before).
   void loss_and_gradient(training_record& record) {
-    std::vector<index> const harm = sample(harm_, options_.harm_batch, "harm"), keep = sample(keep_, options_.keep_weight > 0 ? options_.keep_batch : -1, "keep");
+    std::vector<index> const harm = sample(cache_->harm, options_.harm_batch, "harm"), keep = sample(cache_->keep, options_.keep_weight > 0 ? options_.keep_batch : -1, "keep");
     gather_batch(harm, keep);
     forward_from_cache(hooks_, pass_kind::record);
     readout<B, Arch, hooks_type> reader(model_, hooks_, ws_);
@@ -128,7 +231,7 @@ class trainer {
         record.harm += options_.objective.loss(values[i]) / n;
         slopes[i] = options_.objective.slope(values[i]) / n;
       } else {
-        double const moved = values[i] - keep_.base[static_cast<std::size_t>(keep[i - harm.size()])];
+        double const moved = values[i] - cache_->keep.base[static_cast<std::size_t>(keep[i - harm.size()])];
         record.keep += moved * moved / m;
         slopes[i] = options_.keep_weight * 2 * moved / m;
       }
@@ -145,10 +248,10 @@ class trainer {
   /// Means over the validation pairs: squared metric, and squared movement of the keep pairs.
   void validate(training_record& record) {
     double score = 0;
-    std::vector<double> const harm = evaluate(validation_), keep = evaluate(keep_validation_);
+    std::vector<double> const harm = evaluate(cache_->validation), keep = evaluate(cache_->keep_validation);
     for (double const v : harm) score += options_.objective.loss(v) / static_cast<double>(harm.size());
     for (std::size_t i = 0; i < keep.size(); ++i)
-      score += options_.keep_weight * std::pow(keep[i] - keep_validation_.base[i], 2) / static_cast<double>(keep.size());
+      score += options_.keep_weight * std::pow(keep[i] - cache_->keep_validation.base[i], 2) / static_cast<double>(keep.size());
     record.validation = score;
     if (score < state_.best_score) {
       state_.best_score = score;
@@ -181,14 +284,6 @@ class trainer {
   [[nodiscard]] index best_step() const { return state_.best_step; }
 
  private:
-  /// Prompts with their residual before the lowest part's layer, which training never changes.
-  struct cached_prompts {
-    std::vector<prompt> prompts;
-    std::vector<std::vector<index>> of_example;  // runs of each example
-    std::vector<tensor<B>> resid;                // [T, D] of each prompt
-    std::vector<double> base;                    // metric of each example in the frozen model
-  };
-
   [[nodiscard]] bool needs_inputs() const {
     for (auto const& p : what_.parts())
       if (p->input_site()) return true;
@@ -201,84 +296,29 @@ class trainer {
     return lowest;
   }
 
-  [[nodiscard]] cached_prompts cache(std::vector<contrast_pair> const& pairs, metric m) {
-    cached_prompts out;
-    out.of_example.resize(pairs.size());
-    out.base.assign(pairs.size(), 0.0);
-    for (std::size_t e = 0; e < pairs.size(); ++e)
-      for (prompt& p : metric_prompts(m, pairs[e], pairs[e].clean, static_cast<index>(e))) {
-        out.of_example[e].push_back(std::ssize(out.prompts));
-        out.prompts.push_back(std::move(p));
-      }
-    for (std::size_t first = 0; first < out.prompts.size();) {
-      batch<B> input;
-      readout_plan plan;
-      std::size_t last = first;
-      std::vector<index> owner;
-      for (; last < out.prompts.size() && (last == first || input.rows() + std::ssize(out.prompts[last].tokens) <= 512); ++last) {
-        for (token_query q : out.prompts[last].queries) {
-          plan.rows.push_back(input.rows() + q.row);
-          q.row = std::ssize(plan.rows) - 1;
-          plan.queries.push_back(q);
-        }
-        input.add(out.prompts[last].tokens);
-      }
-      plan.examples = std::ssize(pairs);
-      record_residual recorder(first_);
-      hooks_type hooks;
-      hooks.add(recorder);
-      forward(model_, input, hooks, ws_, std::span<index const>(plan.rows));
-      std::vector<double> const values = readout<B, Arch, hooks_type>(model_, hooks, ws_).values(plan);
-      for (std::size_t e = 0; e < pairs.size(); ++e) out.base[e] += values[e];
-      for (std::size_t i = first; i < last; ++i) {
-        segment const& s = input.segments[i - first];
-        out.resid.push_back(tensor<B>::clone(recorder.value.all().row_range(s.row, s.rows)));
-      }
-      first = last;
-    }
-    return out;
-  }
-
-  struct record_residual {
-    using reads = sites<site::resid_pre>;
-    explicit record_residual(index l) : layer(l) {}
-    [[nodiscard]] layer_span layers() const { return {layer, layer}; }
-    void on(site::resid_pre, const_view<B> v, place const&) { value = tensor<B>::clone(v); }
-    index layer;
-    tensor<B> value;
-  };
-
-  /// Inputs x of every part over the text, in the frozen model, and the text's residuals.
-  void cache_text(std::vector<std::vector<token>> const& windows) {
-    if (windows.empty() || (options_.norm_weight == 0 && options_.text_weight == 0)) return;
-    index rows = 0;
-    for (auto const& w : windows) rows += std::ssize(w);
-    inputs_.clear();
-    index done = 0;
-    for (std::vector<token> const& window : windows) {
-      batch<B> input;
-      input.add(window);
-      record_residual resid(first_);
+  /// Inputs x of every part over the text, in the frozen model.
+  void record_inputs() {
+    if (options_.norm_weight == 0) return;
+    inputs_.resize(what_.parts().size());
+    index rows = 0, done = 0;
+    for (auto const& w : cache_->text) rows += w.resid.rows();
+    for (auto const& window : cache_->text) {
       std::vector<std::unique_ptr<site_recorder<B>>> recorders;
       hooks_type hooks;
-      hooks.add(resid);
-      for (auto const& p : what_.parts())
-        if (p->input_site()) {
-          recorders.push_back(std::make_unique<site_recorder<B>>(*p->input_site()));
-          hooks.add(*recorders.back());
-        } else {
-          recorders.push_back(nullptr);
-        }
-      forward(model_, input, hooks, ws_, std::span<index const>{});
-      text_.push_back({window, tensor<B>::clone(resid.value)});
+      for (auto const& p : what_.parts()) {
+        recorders.push_back(p->input_site() ? std::make_unique<site_recorder<B>>(*p->input_site()) : nullptr);
+        if (recorders.back()) hooks.add(*recorders.back());
+      }
+      segment const whole{0, window.resid.rows(), 0, -1};
+      const_view<B> const source = window.resid;
+      run_layers(hooks, pass_kind::forward, std::span(&whole, 1), std::span(&source, 1), {});
       for (std::size_t i = 0; i < recorders.size(); ++i) {
-        if (inputs_.size() <= i) inputs_.emplace_back();
-        if (!recorders[i] || options_.norm_weight == 0) continue;
+        if (!recorders[i]) continue;
         const_view<B> const x = recorders[i]->get(what_.parts()[i]->describe().layer);
         if (inputs_[i].empty()) inputs_[i] = tensor<B>(rows, x.cols);
         B::copy(x, inputs_[i].all().row_range(done, x.rows));
       }
-      done += std::ssize(window);
+      done += window.resid.rows();
     }
   }
 
@@ -297,8 +337,8 @@ class trainer {
     std::vector<index> rows;
     std::vector<const_view<B>> parts;
     index total = 0;
-    for (index const w : draw(std::ssize(text_), options_.text_batch, "text")) {
-      text_window const& t = text_[static_cast<std::size_t>(w)];
+    for (index const w : draw(std::ssize(cache_->text), options_.text_batch, "text")) {
+      auto const& t = cache_->text[static_cast<std::size_t>(w)];
       segments.push_back({total, std::ssize(t.tokens), 0, -1});
       parts.push_back(t.resid);
       total += std::ssize(t.tokens);
@@ -380,20 +420,20 @@ class trainer {
         ++plan_.examples;
       }
     };
-    add(harm_, harm);
-    add(keep_, keep);
+    add(cache_->harm, harm);
+    add(cache_->keep, keep);
   }
   void forward_from_cache(hooks_type& hooks, pass_kind kind) { run_layers(hooks, kind, segments_, sources_, plan_.rows); }
 
-  /// Layers first_ … L − 1 from cached residuals, then the final norm of the rows to read.
+  /// Layers cache_->layer … L − 1 from cached residuals, then the final norm of the rows to read.
   void run_layers(hooks_type& hooks, pass_kind kind, std::span<segment const> segments, std::span<const_view<B> const> sources,
                   std::span<index const> rows) {
     forward_pass<B, Arch, hooks_type> pass(model_, hooks, ws_, kind);
     pass.begin(segments, {});
-    tensor<B>& resid = ws_.layer(first_).resid_pre;
+    tensor<B>& resid = ws_.layer(cache_->layer).resid_pre;
     resid.resize(ws_.rows, model_.arch().width);
     for (std::size_t i = 0; i < segments.size(); ++i) B::copy(sources[i], resid.all().row_range(segments[i].row, segments[i].rows));
-    for (index l = first_; l < model_.arch().layers; ++l) pass.layer(l);
+    for (index l = cache_->layer; l < model_.arch().layers; ++l) pass.layer(l);
     pass.read(rows);
     pass.end();
   }
@@ -450,20 +490,13 @@ class trainer {
     }
   }
 
-  struct text_window {
-    std::vector<token> tokens;
-    tensor<B> resid;  // [T, D]
-  };
-
   transformer<B, Arch> const& model_;
   intervention<B>& what_;
   training_options options_;
   optimizer<T> optimizer_;
   hooks_type hooks_;
   workspace<B> ws_;
-  index first_ = 0;
-  cached_prompts harm_, keep_, validation_, keep_validation_;
-  std::vector<text_window> text_;
+  std::shared_ptr<training_cache<B, Arch> const> cache_;
   std::vector<tensor<B>> inputs_;  // of each part: [N, columns of its site]
   readout_plan plan_;
   std::vector<segment> segments_;
