@@ -33,46 +33,6 @@ batch<B> make_batch(architecture const& a) {
   return input;
 }
 
-/// Columns of a site's view (of the output at linear sites), as documented.
-index columns(architecture const& a, site_id site) {
-  using enum site_id;
-  index const q_width = a.heads * a.head_dim, kv_width = a.kv_heads * a.head_dim;
-  switch (site) {
-    case q_in:
-      return a.heads * a.width;
-    case k_in:
-    case v_in:
-      return a.kv_heads * a.width;
-    case attn_scale:
-    case mlp_scale:
-    case final_scale:
-      return 1;
-    case linear_q:
-    case q:
-    case rot_q:
-    case z:
-      return q_width;
-    case linear_k:
-    case linear_v:
-    case k:
-    case v:
-    case rot_k:
-      return kv_width;
-    case head_out:
-      return a.heads * a.width;
-    case linear_gate:
-    case linear_up:
-    case mlp_pre:
-    case mlp_up:
-    case mlp_post:
-      return a.mlp_width;
-    case logits:
-      return a.vocabulary;
-    default:
-      return a.width;
-  }
-}
-
 /// The firings of one pass in order: sites as they stand in `all_sites`, layer by layer.
 template <class... S>
 std::vector<firing> expected_firings(architecture const& a, sites<S...>) {
@@ -95,7 +55,7 @@ std::vector<firing> expected_firings(architecture const& a, sites<S...>) {
                 {each, l, s, a.heads * segment_rows[s], segment_rows[s] + (s == 2 ? prefix_rows : 0)});
         continue;
       }
-      out.push_back({id, l, -1, readout ? read_rows : all_rows, columns(a, id)});
+      out.push_back({id, l, -1, readout ? read_rows : all_rows, site_columns(a, id)});
     }
   return out;
 }

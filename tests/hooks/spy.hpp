@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lancet/hooks/policy.hpp"
+#include "lancet/model/architecture.hpp"
 
 namespace lancet_test {
 
@@ -88,6 +89,47 @@ struct sites_without<lancet::sites<S...>, Removed>
 /// The sites of `List` that are not in `Removed`, in order.
 template <class List, class Removed>
 using without = typename sites_without<List, Removed>::type;
+
+/// Columns of a site's view (of the output at linear sites), as documented.
+[[nodiscard]] inline lancet::index site_columns(lancet::architecture const& a, lancet::site_id site) {
+  using enum lancet::site_id;
+  using lancet::index;
+  index const q_width = a.heads * a.head_dim, kv_width = a.kv_heads * a.head_dim;
+  switch (site) {
+    case q_in:
+      return a.heads * a.width;
+    case k_in:
+    case v_in:
+      return a.kv_heads * a.width;
+    case attn_scale:
+    case mlp_scale:
+    case final_scale:
+      return 1;
+    case linear_q:
+    case q:
+    case rot_q:
+    case z:
+      return q_width;
+    case linear_k:
+    case linear_v:
+    case k:
+    case v:
+    case rot_k:
+      return kv_width;
+    case head_out:
+      return a.heads * a.width;
+    case linear_gate:
+    case linear_up:
+    case mlp_pre:
+    case mlp_up:
+    case mlp_post:
+      return a.mlp_width;
+    case logits:
+      return a.vocabulary;
+    default:
+      return a.width;
+  }
+}
 
 /// Each head's own inputs, and what they replace.
 using split_sites = lancet::sites<lancet::site::q_in, lancet::site::k_in, lancet::site::v_in>;
