@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opens the pages that a test program writes in a headless Chromium and watches what they do.
 
-Usage: report_browser.py TEST_PROGRAM
+Usage: browser.py TEST_PROGRAM
 
 The program is run with LANCET_PAGES set to an empty folder, and writes page_0.html, page_1.html, ... there. Each page must
 come up without script errors, policy violations or anything a hostile text started; then every control is used by a
@@ -39,17 +39,18 @@ try {
 
   const graph = document.querySelector('svg.graph');
   if (graph) {
-    const nodes = all('svg.graph .node'), panel = document.querySelector('.panel');
+    const within = (s, e) => Array.from(e.querySelectorAll(s)), section = graph.closest('section');
+    const nodes = within('.node', graph), panel = section.querySelector('.panel');
     expect(nodes.filter(n => n.getAttribute('tabindex') === '0').length === 1, 'one tab stop in the graph');
     nodes[0].dispatchEvent(new MouseEvent('click', {bubbles: true}));
     expect(panel.textContent.includes(nodes[0].getAttribute('data-name') + ':'), 'panel: ' + panel.textContent);
-    if (all('svg.graph .edge').length > 0) expect(all('.panel li').length > 0, 'edges in the panel');
+    if (within('.edge', graph).length > 0) expect(within('li', panel).length > 0, 'edges in the panel');
     nodes[0].focus();
     key(nodes[0], 'ArrowLeft');
     expect(document.activeElement !== nodes[0] && document.activeElement.classList.contains('node'), 'arrow keys in the graph');
     key(document.activeElement, 'Enter');
     expect(panel.textContent.includes(document.activeElement.getAttribute('data-name')), 'Enter in the graph');
-    const slider = document.querySelector('.controls input[type=range]');
+    const slider = section.querySelector('.controls input[type=range]');
     const before = nodes.filter(n => !n.classList.contains('gone')).length;
     slider.value = 60;
     slider.dispatchEvent(new Event('input'));
@@ -57,7 +58,7 @@ try {
     expect(after > 0 && after < before, 'threshold: ' + before + ' to ' + after);
     slider.value = 0;
     slider.dispatchEvent(new Event('input'));
-    const only = document.querySelector('[data-circuit-only]');
+    const only = section.querySelector('[data-circuit-only]');
     only.click();
     expect(nodes.every(n => n.classList.contains('gone') !== n.classList.contains('in')), 'circuit only');
     only.click();
