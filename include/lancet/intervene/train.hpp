@@ -37,8 +37,8 @@ struct training_options {
   index harm_batch = 0;         ///< pairs a step; 0: all
   index keep_batch = 0;
   index text_batch = 1;         ///< windows a step, where text_weight > 0
-  optimizer_options optimizer;
-  learning_rate_schedule schedule;
+  optimizer_options optimizer = {};
+  learning_rate_schedule schedule = {};
   double clip = 0;              ///< largest norm of the gradient; 0: no clipping
   index validate_every = 0;     ///< steps; 0: never
   index patience = 0;           ///< validations without improvement before stopping; 0: never stop early
@@ -60,25 +60,27 @@ struct training_state {
 };
 
 /// What training reads of the frozen model, computed once and shared by any number of trainings on the same data: the
-/// residual of every prompt before one layer, and the metric of every example.
+/// residual of every prompt before some layers, and the metric of every example.
 template <class B, class Arch = architecture>
 class training_cache {
  public:
-  /// Prompts with their residual before `layer`, which training never changes.
+  /// Prompts with their residuals before each of `layers`, which training never changes.
   struct cached_prompts {
     std::vector<prompt> prompts;
     std::vector<std::vector<index>> of_example;  // runs of each example
-    std::vector<tensor<B>> resid;                // [T, D] of each prompt
+    std::vector<std::vector<tensor<B>>> resid;   // [layers][prompts]: [T, D]
     std::vector<double> base;                    // metric of each example in the frozen model
   };
   struct text_window {
     std::vector<token> tokens;
-    tensor<B> resid;  // [T, D]
+    std::vector<tensor<B>> resid;  // [layers]: [T, D]
   };
 
-  /// `layer` must not lie above the lowest part of any intervention trained with this cache.
-  training_cache(transformer<B, Arch> const& model, training_data const& data, objective const& what, index first_layer)
-      : layer(first_layer), model_(model) {
+  /// An intervention trained with this cache starts at the highest of `at_layers` that none of its parts lies below.
+  training_cache(transformer<B, Arch> const& model, training_data const& data, objective const& what, std::vector<index> at_layers)
+      : layers(std::move(at_layers)), model_(model) {
+    std::sort(layers.begin(), layers.end());
+    layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
     harm = cache(data.harm, what.metric(), what.paired());
     keep = cache(data.keep, log_odds{}, false);
     validation = cache(data.validation, what.metric(), what.paired());
@@ -86,15 +88,16 @@ class training_cache {
     for (std::vector<token> const& window : data.text) {
       batch<B> input;
       input.add(window);
-      record_residual recorder(layer);
+      record<B, site::resid_pre> recorder;
       hook_table<B> hooks;
       hooks.add(recorder);
       forward(model_, input, hooks, ws_, std::span<index const>{});
-      text.push_back({window, std::move(recorder.value)});
+      text.push_back({window, {}});
+      for (index const l : layers) text.back().resid.push_back(tensor<B>::clone(recorder.template get<site::resid_pre>(l)));
     }
   }
 
-  index layer;
+  std::vector<index> layers;  // ascending
   cached_prompts harm, keep, validation, keep_validation;
   std::vector<text_window> text;
 
@@ -105,8 +108,8 @@ class training_cache {
     out.of_example.resize(pairs.size());
     out.base.assign(pairs.size(), 0.0);
     for (std::size_t e = 0; e < pairs.size(); ++e) {
-      auto const add = [&](std::vector<token> const& text, double sign) {
-        for (prompt& p : metric_prompts(m, pairs[e], text, static_cast<index>(e))) {
+      auto const add = [&](std::vector<token> const& words, double sign) {
+        for (prompt& p : metric_prompts(m, pairs[e], words, static_cast<index>(e))) {
           for (token_query& q : p.queries) q.coefficient *= sign;
           out.of_example[e].push_back(std::ssize(out.prompts));
           out.prompts.push_back(std::move(p));
@@ -132,7 +135,7 @@ class training_cache {
         input.add(out.prompts[last].tokens);
       }
       plan.examples = std::ssize(pairs);
-      record_residual recorder(layer);
+      record<B, site::resid_pre> recorder;
       hook_table<B> hooks;
       hooks.add(recorder);
       forward(model_, input, hooks, ws_, std::span<index const>(plan.rows));
@@ -140,21 +143,14 @@ class training_cache {
       for (std::size_t e = 0; e < pairs.size(); ++e) out.base[e] += values[e];
       for (std::size_t i = first; i < last; ++i) {
         segment const& s = input.segments[i - first];
-        out.resid.push_back(tensor<B>::clone(recorder.value.all().row_range(s.row, s.rows)));
+        out.resid.resize(layers.size());
+        for (std::size_t n = 0; n < layers.size(); ++n)
+          out.resid[n].push_back(tensor<B>::clone(recorder.template get<site::resid_pre>(layers[n]).row_range(s.row, s.rows)));
       }
       first = last;
     }
     return out;
   }
-
-  struct record_residual {
-    using reads = sites<site::resid_pre>;
-    explicit record_residual(index l) : layer(l) {}
-    [[nodiscard]] layer_span layers() const { return {layer, layer}; }
-    void on(site::resid_pre, const_view<B> v, place const&) { value = tensor<B>::clone(v); }
-    index layer;
-    tensor<B> value;
-  };
 
   transformer<B, Arch> const& model_;
   workspace<B> ws_;
@@ -178,9 +174,12 @@ class trainer {
     require_same_model(what.model(), model.identity(), "intervention");
     what.hook(hooks_);
     index const lowest = lowest_layer();
-    if (cache && cache->layer > lowest)
-      fail_expected("train", "a cache of layer " + std::to_string(cache->layer), "at most the lowest part's layer " + std::to_string(lowest));
-    cache_ = cache ? std::move(cache) : std::make_shared<training_cache<B, Arch> const>(model, data, options.objective, lowest);
+    cache_ = cache ? std::move(cache)
+                   : std::make_shared<training_cache<B, Arch> const>(model, data, options.objective, std::vector{lowest});
+    if (cache_->layers.front() > lowest)
+      fail_expected("train", "a cache from layer " + std::to_string(cache_->layers.front()),
+                    "one at or below the lowest part's layer " + std::to_string(lowest));
+    while (slot_ + 1 < cache_->layers.size() && cache_->layers[slot_ + 1] <= lowest) ++slot_;
     record_inputs();
     state_.best_score = std::numeric_limits<double>::infinity();
     for (contrast_pair const& p : data.harm) what_.trained_on.push_back(p.line);
@@ -290,6 +289,7 @@ class trainer {
     return options_.text_weight > 0;
   }
 
+  [[nodiscard]] index first_layer() const { return cache_->layers[slot_]; }
   [[nodiscard]] index lowest_layer() const {
     index lowest = model_.arch().layers - 1;
     for (auto const& p : what_.parts()) lowest = std::min(lowest, p->describe().layer);
@@ -301,7 +301,7 @@ class trainer {
     if (options_.norm_weight == 0) return;
     inputs_.resize(what_.parts().size());
     index rows = 0, done = 0;
-    for (auto const& w : cache_->text) rows += w.resid.rows();
+    for (auto const& w : cache_->text) rows += w.resid[slot_].rows();
     for (auto const& window : cache_->text) {
       std::vector<std::unique_ptr<site_recorder<B>>> recorders;
       hooks_type hooks;
@@ -309,8 +309,8 @@ class trainer {
         recorders.push_back(p->input_site() ? std::make_unique<site_recorder<B>>(*p->input_site()) : nullptr);
         if (recorders.back()) hooks.add(*recorders.back());
       }
-      segment const whole{0, window.resid.rows(), 0, -1};
-      const_view<B> const source = window.resid;
+      segment const whole{0, window.resid[slot_].rows(), 0, -1};
+      const_view<B> const source = window.resid[slot_];
       run_layers(hooks, pass_kind::forward, std::span(&whole, 1), std::span(&source, 1), {});
       for (std::size_t i = 0; i < recorders.size(); ++i) {
         if (!recorders[i]) continue;
@@ -318,7 +318,7 @@ class trainer {
         if (inputs_[i].empty()) inputs_[i] = tensor<B>(rows, x.cols);
         B::copy(x, inputs_[i].all().row_range(done, x.rows));
       }
-      done += window.resid.rows();
+      done += window.resid[slot_].rows();
     }
   }
 
@@ -340,7 +340,7 @@ class trainer {
     for (index const w : draw(std::ssize(cache_->text), options_.text_batch, "text")) {
       auto const& t = cache_->text[static_cast<std::size_t>(w)];
       segments.push_back({total, std::ssize(t.tokens), 0, -1});
-      parts.push_back(t.resid);
+      parts.push_back(t.resid[slot_]);
       total += std::ssize(t.tokens);
     }
     rows.resize(static_cast<std::size_t>(total));
@@ -414,7 +414,7 @@ class trainer {
             plan_.queries.push_back(q);
           }
           segments_.push_back({row, std::ssize(p.tokens), 0, -1});
-          sources_.push_back(from.resid[static_cast<std::size_t>(r)]);
+          sources_.push_back(from.resid[slot_][static_cast<std::size_t>(r)]);
           row += std::ssize(p.tokens);
         }
         ++plan_.examples;
@@ -425,15 +425,15 @@ class trainer {
   }
   void forward_from_cache(hooks_type& hooks, pass_kind kind) { run_layers(hooks, kind, segments_, sources_, plan_.rows); }
 
-  /// Layers cache_->layer … L − 1 from cached residuals, then the final norm of the rows to read.
+  /// Layers first_layer() … L − 1 from cached residuals, then the final norm of the rows to read.
   void run_layers(hooks_type& hooks, pass_kind kind, std::span<segment const> segments, std::span<const_view<B> const> sources,
                   std::span<index const> rows) {
     forward_pass<B, Arch, hooks_type> pass(model_, hooks, ws_, kind);
     pass.begin(segments, {});
-    tensor<B>& resid = ws_.layer(cache_->layer).resid_pre;
+    tensor<B>& resid = ws_.layer(first_layer()).resid_pre;
     resid.resize(ws_.rows, model_.arch().width);
     for (std::size_t i = 0; i < segments.size(); ++i) B::copy(sources[i], resid.all().row_range(segments[i].row, segments[i].rows));
-    for (index l = cache_->layer; l < model_.arch().layers; ++l) pass.layer(l);
+    for (index l = first_layer(); l < model_.arch().layers; ++l) pass.layer(l);
     pass.read(rows);
     pass.end();
   }
@@ -455,7 +455,7 @@ class trainer {
           plan.queries.push_back(q);
         }
         segments.push_back({row, std::ssize(p.tokens), 0, -1});
-        sources.push_back(of.resid[last]);
+        sources.push_back(of.resid[slot_][last]);
         row += std::ssize(p.tokens);
       }
       plan.examples = std::ssize(out);
@@ -497,6 +497,7 @@ class trainer {
   hooks_type hooks_;
   workspace<B> ws_;
   std::shared_ptr<training_cache<B, Arch> const> cache_;
+  std::size_t slot_ = 0;  // of the cache's layers: where passes start
   std::vector<tensor<B>> inputs_;  // of each part: [N, columns of its site]
   readout_plan plan_;
   std::vector<segment> segments_;

@@ -7,6 +7,7 @@
 #include "lancet/hooks/hook_table.hpp"
 #include "lancet/model/split_inputs.hpp"
 #include "lancet/model/workspace.hpp"
+#include "lancet/ops/linear.hpp"
 
 namespace lancet {
 

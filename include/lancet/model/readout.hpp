@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "lancet/model/run.hpp"
+#include "lancet/ops/softmax.hpp"
 
 namespace lancet {
 

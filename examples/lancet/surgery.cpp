@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lancet/surgery.hpp"
+
+#include <sys/stat.h>
+
+#include "lancet/atlas/atlas.hpp"
+#include "lancet/atlas/entry_of_report.hpp"
+#include "lancet/atlas/report_html.hpp"
+#include "lancet/io/circuit_json.hpp"
+#include "lancet/io/effects_json.hpp"
+#include "lancet/io/intervention_folder.hpp"
+#include "lancet/io/settings.hpp"
+#include "lancet/model/generate.hpp"
+#include "lancet/surgery_plan.hpp"
+#include "lancet/version.hpp"
+
+#include "lancet/compiled.hpp"
+
+namespace program {
+namespace {
+
+using namespace lancet;  // NOLINT: a program's own file
+using lancet::index;
+
+[[nodiscard]] double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+[[nodiscard]] surgery_data read_data(model_type const& model, surgery_options const& o) {
+  tokenizer const& tokens = model.tokenizer();
+  surgery_data data{read_pairs(o.pairs, tokens), {}, {}, {}, {}, {}};
+  data.hashes[o.pairs] = data.pairs.sha256();
+  for (std::string const& path : o.keep_pairs) {
+    data.keep.emplace_back(detail::stem_of(path), read_pairs(path, tokens));
+    data.hashes[path] = data.keep.back().second.sha256();
+  }
+  data.neutral = read_text_windows(o.neutral, tokens, o.window);
+  data.held_out = read_text_windows(o.held_out, tokens, o.window);
+  data.hashes[o.neutral] = sha256_of_file(o.neutral);
+  data.hashes[o.held_out] = sha256_of_file(o.held_out);
+  if (!o.prompts.empty()) {
+    for_json_lines(o.prompts, [&](nlohmann::json const& line, std::string const& where, index) {
+      data.prompts.push_back(get<std::string>(line, "text", where));
+    });
+    data.hashes[o.prompts] = sha256_of_file(o.prompts);
+  }
+  if (data.pairs.train().pairs.empty()) throw file_error(o.pairs, "has no pairs in split train");
+  if (data.pairs.validation().pairs.empty()) throw file_error(o.pairs, "has no pairs in split validation");
+  if (data.pairs.test().pairs.empty()) throw file_error(o.pairs, "has no pairs in split test");
+  return data;
+}
+
+/// `count` pairs spread evenly over the split.
+[[nodiscard]] std::vector<contrast_pair> spread(std::vector<contrast_pair> const& pairs, index count) {
+  std::vector<contrast_pair> out;
+  index const n = std::ssize(pairs), take = std::min(count, n);
+  for (index i = 0; i < take; ++i) out.push_back(pairs[static_cast<std::size_t>(i * n / take)]);
+  return out;
+}
+
+void find_effects(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data,
+                  surgery_results& r) {
+  auto const start = std::chrono::steady_clock::now();
+  std::vector<contrast_pair> const some = spread(data.pairs.train().pairs, o.exact_examples);
+  std::string const source = data.pairs.path() + " (train)";
+  auto const exact = [&](unit_kind kind, positions at, std::vector<contrast_pair> const& on, std::string label) {
+    progress bar(progress_of(common, std::move(label), std::ssize(on)));
+    effect_table t = activation_patching(model, std::span<contrast_pair const>(on),
+                                         {.metric = log_odds{}, .change = resample{}, .direction = lancet::noise, .unit = kind, .at = at, .report = &bar});
+    t.source = source;
+    return t;
+  };
+  r.heads = exact(unit_kind::head, positions::all, some, "effects of heads");
+  r.mlps = exact(unit_kind::mlp, positions::all, some, "effects of MLPs");
+  std::vector<contrast_pair> alike;  // one length, so that positions mean the same
+  for (contrast_pair const& p : data.pairs.train().pairs)
+    if (std::ssize(alike) < 4 && (alike.empty() || p.clean.size() == alike[0].clean.size())) alike.push_back(p);
+  r.positions = exact(unit_kind::resid, positions::each, alike, "effects of positions");
+  for (token const id : alike[0].clean) r.position_tokens.emplace_back(model.tokenizer().decode(std::span(&id, 1)));
+  auto const estimate = [&](unit_kind kind) {
+    return attribution_patching(model, std::span<contrast_pair const>(some),
+                                attribution_options{.metric = log_odds{}, .direction = lancet::noise, .unit = kind});
+  };
+  r.attribution = estimate(unit_kind::head);
+  r.neurons = estimate(unit_kind::neuron);
+  r.neurons.source = r.attribution.source = source;
+  r.effects_seconds = seconds_since(start);
+}
+
+[[nodiscard]] objective choose_objective(std::string const& word) {
+  return choose<objective>("--objective", word,
+                           {{"squared_gap", squared_gap{}},
+                            {"counterfactual_gap", counterfactual_gap{}},
+                            {"hinge_gap", hinge_gap{}},
+                            {"harm_log_likelihood", harm_log_likelihood{}},
+                            {"unlikelihood", unlikelihood{}}});
+}
+
+[[nodiscard]] test_pairs as_test(std::vector<contrast_pair> pairs, std::string source) { return {std::move(pairs), std::move(source)}; }
+
+/// Trains circuits of several sizes, found and random, on the same data.
+class workshop {
+ public:
+  workshop(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data)
+      : model_(model), common_(common), options_(o), data_(data), training_{.objective = choose_objective(o.objective)} {
+    training_.keep_weight = data.keep.empty() ? 0 : o.keep_weight;
+    training_.norm_weight = o.norm_weight;
+    training_.steps = o.steps;
+    training_.harm_batch = training_.keep_batch = o.batch;
+    training_.schedule = {decay_shape::cosine, o.learning_rate, 0, std::min<index>(5, o.steps / 4), o.steps};
+    training_.clip = 1;
+    training_.validate_every = std::max<index>(1, o.steps / 6);
+    training_.seed = common.seed;
+    sees_.harm = data.pairs.train().pairs;
+    sees_.validation = data.pairs.validation().pairs;
+    for (auto const& [name, file] : data.keep) {
+      sees_.keep.insert(sees_.keep.end(), file.train().pairs.begin(), file.train().pairs.end());
+      sees_.keep_validation.insert(sees_.keep_validation.end(), file.validation().pairs.begin(), file.validation().pairs.end());
+    }
+    if (o.norm_weight > 0) sees_.text = data.neutral;
+  }
+
+  /// Reads the frozen model once for all trainings that will start at these layers.
+  void prepare(std::vector<index> layers) {
+    say(common_, "reading the frozen model on the training data");
+    cache_ = std::make_shared<training_cache<backend> const>(model_, sees_, training_.objective, std::move(layers));
+  }
+
+  [[nodiscard]] intervention<backend> make(circuit const& c) {
+    intervention<backend> out =
+        make_intervention<backend>(circuit_breaker{.rank = options_.rank, .alpha = 2.0 * static_cast<double>(options_.rank)}, model_.arch(),
+                                   model_.identity(), c, common_.seed);
+    trainer<backend>(model_, out, sees_, training_, cache_).run();
+    out.trained_on_source = data_.pairs.path();
+    return out;
+  }
+
+  /// How a trained circuit does on the validation split.
+  [[nodiscard]] trial judge(intervention<backend>& made) {
+    trial out{made.circuit()};
+    out.reduction = measure_harm(model_, made, as_test(data_.pairs.validation().pairs, "validation"), log_odds{}, ws_).reduction;
+    if (!sees_.keep_validation.empty()) {
+      keep_measure const k = measure_keep(model_, made, "keep", as_test(sees_.keep_validation, "validation"), ws_);
+      out.keep_change = k.accuracy_after - k.accuracy_before;
+      out.keep_share = k.mean_after / k.mean_before;
+    }
+    return out;
+  }
+
+
+ private:
+  model_type const& model_;
+  common_options const& common_;
+  surgery_options const& options_;
+  surgery_data const& data_;
+  training_options training_;
+  training_data sees_;
+  std::shared_ptr<training_cache<backend> const> cache_;
+  workspace<backend> ws_;
+};
+
+[[nodiscard]] index lowest_layer(circuit const& c) {
+  index lowest = c.units.at(0).layer;
+  for (unit const& u : c.units) lowest = std::min(lowest, u.layer);
+  return lowest;
+}
+
+/// Random heads of the layers that the found circuit lies in and above: as deep, as many, not in it.
+[[nodiscard]] circuit control_circuit(circuit const& found, architecture const& arch, std::uint64_t seed, index draw) {
+  index const from = lowest_layer(found);
+  for (index attempt = 0;; ++attempt) {
+    circuit c = random_circuit(found, arch, arch.layers * arch.heads, seed, draw * 1000 + attempt);
+    std::size_t kept = 0;
+    for (unit const& u : c.units)
+      if (u.layer >= from && kept < found.units.size()) c.units[kept++] = u;
+    c.units.resize(kept);
+    c.effects.assign(kept, 0);
+    c.rule = "random heads of layers " + std::to_string(from) + " to " + std::to_string(arch.layers - 1) + ", draw " + std::to_string(draw);
+    if (kept == found.units.size() || attempt > 8) return c;
+  }
+}
+
+[[nodiscard]] circuit first_units(circuit const& all, index n) {
+  circuit out = all;
+  auto const count = std::min(all.units.size(), static_cast<std::size_t>(n));
+  out.units.resize(count);
+  out.effects.resize(count);
+  out.rule = "top " + std::to_string(count) + " by |effect|";
+  return out;
+}
+
+/// Every size, found and random; keeps the smallest found circuit that reaches the target, or the best one.
+[[nodiscard]] intervention<backend> find_cut(model_type const& model, common_options const& common, surgery_options const& o, workshop& shop,
+                                             circuit const& ranked, surgery_results& r) {
+  auto const start = std::chrono::steady_clock::now();
+  std::vector<index> layers;
+  for (index const n : o.sizes) layers.push_back(lowest_layer(first_units(ranked, n)));
+  shop.prepare(layers);
+  progress bar(progress_of(common, "training", std::ssize(o.sizes) * (1 + o.draws)));
+  std::optional<intervention<backend>> chosen;
+  bool reached = false;
+  double best = -1;
+  for (index const n : o.sizes) {
+    circuit const found = first_units(ranked, n);
+    intervention<backend> made = shop.make(found);
+    surgery_size size{n, shop.judge(made), {}};
+    bar.advance();
+    bool const holds = size.found.keep_change >= -0.02;
+    double const score = holds ? size.found.reduction : size.found.reduction - 1;
+    if (!reached && score > best) {
+      best = score;
+      chosen.emplace(std::move(made));
+    }
+    reached = reached || (holds && size.found.reduction >= o.target);
+    for (index d = 0; d < o.draws; ++d) {
+      intervention<backend> other = shop.make(control_circuit(found, model.arch(), common.seed, d));
+      size.random.push_back(shop.judge(other));
+      bar.advance();
+    }
+    r.sizes.push_back(std::move(size));
+  }
+  r.training_seconds = seconds_since(start);
+  return std::move(*chosen);
+}
+
+void measure_faithfulness(model_type const& model, surgery_options const& o, surgery_data const& data, circuit const& ranked,
+                          surgery_results& r) {
+  auto const start = std::chrono::steady_clock::now();
+  for (index const n : o.sizes) {
+    circuit c = first_units(ranked, n);
+    measure_circuit(model, c, std::span<contrast_pair const>(data.pairs.validation().pairs), {.metric = log_odds{}, .change = resample{}});
+    r.faithfulness.emplace_back(n, *c.faithfulness);
+    if (c.units.size() == r.circuit.units.size()) {
+      r.circuit.faithfulness = c.faithfulness;
+      r.circuit.completeness = c.completeness;
+    }
+  }
+  r.circuit_seconds = seconds_since(start);
+}
+
+void prove(model_type const& model, common_options const& common, surgery_data const& data, workshop& shop, intervention<backend>& made,
+           surgery_results& r) {
+  auto const start = std::chrono::steady_clock::now();
+  validation_data unseen{data.pairs.test(), {}, data.held_out};
+  for (auto const& [name, file] : data.keep)
+    if (!file.test().pairs.empty()) unseen.keep.emplace_back(name, file.test());
+  say(common, "validating on unseen pairs and unseen text");
+  r.validation = validate(model, made, unseen, log_odds{});
+  validation_data const without_text{unseen.harm, unseen.keep, {}};
+  for (index draw = 0; draw < 1; ++draw) {
+    intervention<backend> other = shop.make(control_circuit(made.circuit(), model.arch(), common.seed, draw));
+    r.controls.emplace_back("random circuit", validate(model, other, unseen, log_odds{}));
+  }
+  made.set_strength(0);
+  r.controls.emplace_back("sham", validate(model, made, without_text, log_odds{}));
+  workspace<backend> ws;
+  std::vector<std::vector<token>> const some(data.held_out.begin(), data.held_out.begin() + std::min<index>(12, std::ssize(data.held_out)));
+  for (double const alpha : {0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5}) {
+    made.set_strength(alpha);
+    validation_result const v = validate(model, made, {unseen.harm, unseen.keep, some}, log_odds{});
+    r.dose.push_back({alpha, v.harm.mean_after, v.harm.reduction, v.text.change(), v.keep.empty() ? 1 : v.keep[0].accuracy_after});
+  }
+  made.set_strength(1);
+  if (!data.prompts.empty()) {
+    std::vector<std::vector<token>> prompts;
+    for (std::string const& p : data.prompts) prompts.push_back(model.tokenizer().encode(p));
+    hook_table<backend> none, hooks;
+    made.hook(hooks);
+    generate_options const how{.tokens = 24};
+    auto const before = generate(model, none, prompts, how), after = generate(model, hooks, prompts, how);
+    for (std::size_t i = 0; i < prompts.size(); ++i)
+      r.generations.push_back({data.prompts[i], model.tokenizer().decode(before[i].ids), model.tokenizer().decode(after[i].ids)});
+  }
+  r.validation_seconds = seconds_since(start);
+}
+
+void make_folder(std::string const& path) {
+  for (std::size_t slash = 1; slash != path.npos;) {
+    slash = path.find('/', slash + 1);
+    if (::mkdir(path.substr(0, slash).c_str(), 0777) != 0 && errno != EEXIST)
+      throw resource_error("cannot make the folder " + path.substr(0, slash));
+  }
+}
+
+[[nodiscard]] nlohmann::json settings_of(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data) {
+  return {{"model", model.identity().sha256}, {"data", data.hashes}, {"seed", common.seed}, {"exact_examples", o.exact_examples},
+          {"sizes", o.sizes}, {"draws", o.draws}, {"target", o.target}, {"rank", o.rank}, {"steps", o.steps},
+          {"learning_rate", o.learning_rate}, {"keep_weight", o.keep_weight}, {"norm_weight", o.norm_weight}, {"batch", o.batch},
+          {"objective", o.objective}, {"window", o.window}, {"version", version}};
+}
+
+void show(common_options const& common, surgery_results const& r, std::string const& report) {
+  if (common.json || common.quiet) return;
+  validation_result const& v = r.validation;
+  std::printf("\n%-34s %12s %12s %12s %10s\n", "on unseen data", "before", "after", "change", "p");
+  std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", "stereotype gap (log-odds)", v.harm.mean_before, v.harm.mean_after,
+              -100 * v.harm.reduction, v.harm.p);
+  for (keep_measure const& k : v.keep) {
+    std::printf("%-34s %11.1f%% %11.1f%% %9.1f pts %10s\n", (k.name + " (accuracy)").c_str(), 100 * k.accuracy_before,
+                100 * k.accuracy_after, 100 * (k.accuracy_after - k.accuracy_before), "");
+    std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", (k.name + " (log-odds)").c_str(), k.mean_before, k.mean_after,
+                100 * (k.mean_after / k.mean_before - 1), k.p);
+  }
+  std::printf("%-34s %12.3f %12.3f %11.2f%% %10.1e\n", "perplexity (held-out text)", v.text.perplexity_before, v.text.perplexity_after,
+              100 * v.text.change(), v.text.p);
+  for (auto const& [name, c] : r.controls)
+    std::printf("%-34s %12.3f %12.3f %11.1f%%\n", ("gap after: " + name).c_str(), c.harm.mean_before, c.harm.mean_after, -100 * c.harm.reduction);
+  std::printf("\ncircuit:");
+  for (unit const& u : r.circuit.units) std::printf(" %s;", text(u).c_str());
+  std::printf("\nreport: %s\n", report.c_str());
+}
+
+void run_surgery(common_options& common, surgery_options const& o) {
+  model_type const model = load(common);
+  surgery_data const data = read_data(model, o);
+  nlohmann::json const settings = settings_of(model, common, o, data);
+  std::string const report_path = common.output + "/report.json", settings_path = common.output + "/settings.json";
+  if (common.dry_run) {
+    index rows = 0;
+    for (contrast_pair const& p : spread(data.pairs.train().pairs, o.exact_examples)) rows += std::ssize(p.clean);
+    print_summary(common, {{"plan", "effects, circuit, training, validation, report"},
+                           {"interventions", o.exact_examples * model.arch().layers * (model.arch().heads + 1)},
+                           {"rows_of_effects", rows * model.arch().layers * (model.arch().heads + 1)},
+                           {"trainings", std::ssize(o.sizes) * (1 + o.draws) + 1},
+                           {"steps_a_training", o.steps}});
+    return;
+  }
+  make_folder(common.output);
+  if (detail::is_file(settings_path)) {
+    require_same_settings(read_json(settings_path), settings, common.output);
+    if (detail::is_file(report_path)) {
+      say(common, common.output + " is already complete");
+      print_summary(common, {{"output", common.output}, {"complete", true}});
+      return;
+    }
+  }
+  write_file(settings_path, settings.dump(2) + "\n");
+
+  surgery_results r;
+  find_effects(model, common, o, data, r);
+  write_file(common.output + "/effects.json", to_json(r.heads, summarise(r.heads)).dump(1) + "\n");
+  circuit const ranked = select_circuit(r.heads, top{*std::max_element(o.sizes.begin(), o.sizes.end())});
+
+  workshop shop(model, common, o, data);
+  intervention<backend> made = find_cut(model, common, o, shop, ranked, r);
+  r.circuit = made.circuit();
+  r.trainable = made.trainable();
+  measure_faithfulness(model, o, data, ranked, r);
+  write_circuit(common.output + "/circuit.json", r.circuit);
+  save_intervention(common.output + "/intervention", made);
+  prove(model, common, data, shop, made, r);
+
+  nlohmann::json const report = make_report(model, common, o, data, r, made);
+  write_file(common.output + "/report.html", render_report(report));
+  std::string const atlas_path = common.output + "/atlas.json";
+  atlas file;
+  file.add(entry_of_report(report, "report.json"));
+  file.save(atlas_path);
+  write_file(report_path, report.dump(1) + "\n");  // last: its presence says that everything is there
+  show(common, r, common.output + "/report.html");
+  nlohmann::ordered_json summary{{"output", common.output}};
+  for (char const* key : {"harm", "keep", "verdict"}) summary[key] = report.at(key);
+  if (common.json) print_summary(common, summary);
+}
+
+}  // namespace
+
+void add_surgery(CLI::App& app, common_options& common) {
+  static surgery_options o;
+  CLI::App* verb = app.add_subcommand("surgery", "find the circuit of a harm, cut it, prove that the rest still works, write the report");
+  add_common(*verb, common, {.model = true, .seed = true, .output = true, .dry_run = true});
+  verb->add_option("--pairs", o.pairs, "contrast pairs of the harm (JSON lines, with splits)")->required();
+  verb->add_option("--neutral", o.neutral, "neutral text, for preservation in training")->required();
+  verb->add_option("--held-out", o.held_out, "other text, on which collateral damage is measured")->required();
+  verb->add_option("--keep-pairs", o.keep_pairs, "pairs whose answer must stay (with splits)");
+  verb->add_option("--prompts", o.prompts, "prompts for generations before and after (JSON lines)");
+  verb->add_option("--harm-name", o.harm_name, "what the report calls the harm");
+  verb->add_option("--exact-examples", o.exact_examples, "training pairs for exact effects")->check(CLI::Range(2, 100000));
+  verb->add_option("--sizes", o.sizes, "circuit sizes to try, ascending")->delimiter(',')->check(CLI::Range(1, 100000));
+  verb->add_option("--draws", o.draws, "random circuits of each size")->check(CLI::Range(1, 1000));
+  verb->add_option("--target", o.target, "reduction on validation that a size must reach")->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--rank", o.rank, "rank of each breaker")->check(CLI::Range(1, 512));
+  verb->add_option("--steps", o.steps, "training steps")->check(CLI::Range(1, 1000000));
+  verb->add_option("--learning-rate", o.learning_rate, "peak learning rate")->check(CLI::PositiveNumber);
+  verb->add_option("--keep-weight", o.keep_weight, "weight of the keep pairs' squared movement")->check(CLI::NonNegativeNumber);
+  verb->add_option("--norm-weight", o.norm_weight, "weight of |W'x - Wx| on neutral text")->check(CLI::NonNegativeNumber);
+  verb->add_option("--batch", o.batch, "pairs a step, of each kind")->check(CLI::Range(1, 100000));
+  verb->add_option("--objective", o.objective, "squared_gap, counterfactual_gap, hinge_gap, harm_log_likelihood, unlikelihood");
+  verb->callback([&common] { run_surgery(common, o); });
+}
+
+}  // namespace program

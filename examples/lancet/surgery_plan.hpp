@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `lancet surgery` is told and what it finds out, stage by stage; the report is made from it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lancet/atlas/atlas.hpp"
+#include "lancet/circuit/evaluate.hpp"
+#include "lancet/circuit/select.hpp"
+#include "lancet/io/pairs.hpp"
+#include "lancet/common.hpp"
+#include "lancet/intervene/train.hpp"
+#include "lancet/validate/validate.hpp"
+
+namespace program {
+
+using lancet::index;
+
+struct surgery_options {
+  std::string pairs, neutral, held_out, prompts, facts;
+  std::vector<std::string> keep_pairs;
+  std::string harm_name = "harm";
+  index exact_examples = 24;    ///< training pairs on which effects are exact
+  std::vector<index> sizes{1, 2, 3, 5, 10};
+  index draws = 3;              ///< random circuits of each size
+  double target = 0.7;          ///< reduction on validation pairs that a size must reach
+  index rank = 4;
+  index steps = 60;
+  double learning_rate = 1e-2;
+  double keep_weight = 0.3;
+  double norm_weight = 0;
+  index batch = 24;
+  std::string objective = "squared_gap";
+  index window = 128;           ///< tokens of a window of text
+};
+
+/// Data as read, with the hashes of its files.
+struct surgery_data {
+  lancet::pair_file pairs;
+  std::vector<std::pair<std::string, lancet::pair_file>> keep;
+  std::vector<std::vector<lancet::token>> neutral, held_out;
+  std::vector<std::string> prompts;
+  std::map<std::string, std::string> hashes;
+};
+
+/// One trained circuit: found or random, on the validation split.
+struct trial {
+  lancet::circuit circuit;
+  double reduction = 0;   ///< of the mean gap on validation pairs
+  double keep_change = 0; ///< of the keep pairs' accuracy
+  double keep_share = 0;  ///< of the keep pairs' mean log-odds that is left
+};
+
+struct surgery_size {
+  index units;
+  trial found;
+  std::vector<trial> random;
+};
+
+struct dose_point {
+  double alpha, harm, reduction, perplexity_change, keep_accuracy;
+};
+
+struct generation_pair {
+  std::string prompt, before, after;
+};
+
+struct surgery_results {
+  lancet::effect_table heads, mlps, positions, attribution, neurons;
+  std::vector<std::string> position_tokens;
+  lancet::circuit circuit;
+  std::vector<std::pair<index, lancet::measured_share>> faithfulness;  ///< by circuit size
+  std::vector<surgery_size> sizes;
+  lancet::validation_result validation;
+  std::vector<std::pair<std::string, lancet::validation_result>> controls;
+  std::vector<dose_point> dose;
+  std::vector<generation_pair> generations;
+  double effects_seconds = 0, circuit_seconds = 0, training_seconds = 0, validation_seconds = 0;
+  index trainable = 0;
+};
+
+/// report.json, from everything that was found out.
+[[nodiscard]] nlohmann::json make_report(model_type const& model, common_options const& common, surgery_options const& options,
+                                         surgery_data const& data, surgery_results const& results,
+                                         lancet::intervention<backend> const& made);
+
+}  // namespace program
