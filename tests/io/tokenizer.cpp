@@ -326,8 +326,7 @@ BOOST_AUTO_TEST_CASE(bad_parts_are_refused) {
   refuse([](parts_t& p) { p.eos = -7; }, "the end token is id -7");
   refuse([](parts_t& p) { p.unknown = 1000; }, "the unknown token is id 1000");
   refuse([](parts_t& p) { add(p, std::string(1025, 'x')); }, "added token 'xxx");
-  refuse([](parts_t& p) { p.tokens.resize((1u << 22) + 1); },
-         "got 4194305 tokens, expected at most 4194304");
+  refuse([](parts_t& p) { p.tokens.resize((1u << 22) + 1); }, "got 4194305 tokens, expected at most 4194304");
   parts_t partial = good();
   partial.tokens['e'].clear();
   partial.partial_alphabet = true;
