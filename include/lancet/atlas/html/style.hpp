@@ -138,7 +138,8 @@ nav{position:sticky;top:2rem;align-self:start;margin:0}nav ol{flex-direction:col
 @media(max-width:640px){.page{padding:1.75rem 1rem 4rem}.harm,.pair{grid-template-columns:minmax(0,1fr)}section{margin-bottom:3.25rem}.tiles{grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1.15rem 1.25rem}
 .generation{padding:1rem}.command pre{padding-right:1.15rem;padding-top:3rem}svg.plot{min-width:340px}.wide svg.plot{min-width:540px}.harm svg.plot{min-width:0}}
 @media print{:root{--page:#fff}body{font-size:10.5pt}.page{display:block;max-width:none;padding:0}nav,.tools,.controls,.panel,button{display:none!important}
-section,figure,.generation{break-inside:avoid-page}section{margin-bottom:2rem}.scroll{overflow:visible;max-height:none!important}svg{max-width:100%!important;min-width:0!important}h2,h3{break-after:avoid}}
+figure,.generation,.headline,tr{break-inside:avoid}h2,h3,.lede,.how{break-after:avoid}section{margin-bottom:2rem}.scroll{overflow:visible;max-height:none!important}
+svg{min-width:0!important}.pictures{grid-template-columns:1fr 1fr;gap:1rem}.maps{gap:1rem}.maps>div{width:auto}.heat-figure svg{max-width:100%;height:auto}}
 @media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 )css";
 
