@@ -23,16 +23,16 @@ struct surgery_options {
   std::vector<std::string> keep_pairs;
   std::string harm_name = "harm";
   index exact_examples = 24;    ///< training pairs on which effects are exact
-  std::vector<index> sizes{1, 2, 3, 5, 10};
-  index draws = 3;              ///< random circuits of each size
+  std::vector<index> sizes{1, 2, 3, 5};
+  index draws = 2;              ///< random circuits of each size
   double target = 0.7;          ///< reduction on validation pairs that a size must reach
   index rank = 4;
-  index steps = 60;
+  index steps = 40;
   double learning_rate = 1e-2;
-  double keep_weight = 0.3;
+  double keep_weight = 1;
   double norm_weight = 0;
-  index batch = 24;
-  std::string objective = "squared_gap";
+  index batch = 16;
+  std::string objective = "counterfactual_gap";
   index window = 128;           ///< tokens of a window of text
 };
 
