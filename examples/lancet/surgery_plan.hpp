@@ -27,9 +27,9 @@ struct surgery_options {
   index draws = 2;              ///< random circuits of each size
   double target = 0.7;          ///< reduction on validation pairs that a size must reach
   index rank = 4;
-  index steps = 40;
-  double learning_rate = 1e-2;
-  double keep_weight = 1;
+  index steps = 50;
+  double learning_rate = 2e-2;
+  double keep_weight = 2;
   double norm_weight = 0;
   index batch = 16;
   std::string objective = "counterfactual_gap";

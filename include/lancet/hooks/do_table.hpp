@@ -12,10 +12,10 @@
 
 namespace lancet {
 
-/// Sites where a value can be replaced without a copy being made first.
+/// Sites where a value can be replaced without a copy being made first, in every architecture.
 using patchable_sites =
     sites<site::embed, site::resid_pre, site::attn_norm, site::q, site::k, site::v, site::rot_q, site::rot_k, site::z,
-          site::attn_out, site::resid_mid, site::mlp_norm, site::mlp_pre, site::mlp_up, site::mlp_post, site::mlp_out,
+          site::attn_out, site::resid_mid, site::mlp_norm, site::mlp_pre, site::mlp_post, site::mlp_out,
           site::resid_post>;
 
 /// Rows [first_row, first_row + rows) of a segment, columns [first_col, first_col + cols), at one site of one layer.

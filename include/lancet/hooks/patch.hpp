@@ -120,13 +120,13 @@ class ablate {
  private:
   void add_noise(view<B> part, index row, index layer) {
     philox_stream const stream(*seed_, "ablate." + std::string(name(S::id)) + "." + std::to_string(layer));
-    tensor<B> noise(part.rows, part.cols);
+    tensor<B> drawn(part.rows, part.cols);
     std::vector<typename B::scalar> host(static_cast<std::size_t>(part.size()));
     for (index i = 0; i < part.size(); ++i)
       host[static_cast<std::size_t>(i)] = static_cast<typename B::scalar>(
           sigma_ * stream.normal(static_cast<std::uint64_t>(row * part.cols + i)));
-    B::upload(host.data(), noise.all());
-    ops::axpy<B>(1, noise, part);
+    B::upload(host.data(), drawn.all());
+    ops::axpy<B>(1, drawn, part);
   }
 
   target where_;

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exact effects, ablations, attribution and noise tracing on SmolLM2 against PyTorch, within the tolerances of the
+// reference values: 2e-4 for exact effects, 1e-4 + 1e-4 relative for attribution.
+#define BOOST_TEST_MODULE causal_patching_golden
+#include "lancet/backend/eigen.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "lancet/causal/attribution_patching.hpp"
+#include "lancet/io/load_model.hpp"
+#include "support/real_model.hpp"
+#include "support/shared.hpp"
+
+#include "lancet/compiled.hpp"
+
+namespace lancet_test {
+
+using namespace lancet;
+using lancet::index;
+using B = compiled::backend_type;
+
+struct golden {
+  safetensors_file file;
+  nlohmann::json about;
+  std::vector<contrast_pair> pairs{1};
+  std::vector<float> clean, corrupted;
+
+  explicit golden(std::string const& name)
+      : file(safetensors_file::open(shared("goldens/smollm2/patching/" + name + ".safetensors"))),
+        about(read_json(shared("goldens/smollm2/patching/" + name + ".json"))),
+        clean(values("base_clean")),
+        corrupted(values("base_corrupt")) {
+    pairs[0].clean = about["ids_clean"].get<std::vector<token>>();
+    pairs[0].corrupted = about["ids_corrupt"].get<std::vector<token>>();
+    pairs[0].answer = {about["answer_id"].get<token>()};
+    pairs[0].contrast = {about["answer_corrupt_id"].get<token>()};
+  }
+  [[nodiscard]] std::vector<float> values(std::string const& key) const { return read_floats(file.tensors().at(key)); }
+};
+
+void check(golden const& g, effect_table const& t, std::string const& key, double base, std::size_t which, double absolute,
+           double relative, double sign = 1) {
+  std::vector<float> const expected = g.values(key);
+  BOOST_REQUIRE(2 * t.units.size() == expected.size());
+  double worst = 0;
+  for (std::size_t u = 0; u < t.units.size(); ++u) {
+    double const e = sign * (static_cast<double>(expected[2 * u + which]) - base);
+    worst = std::max(worst, std::abs(t.effects[u][0] - e) - relative * std::abs(e));
+  }
+  BOOST_TEST(worst <= absolute, key << ": largest difference " << worst);
+}
+
+BOOST_AUTO_TEST_CASE(patching) {
+  if (skipped_without_shared("patching")) return;
+  std::string const path = real_model("patching");
+  if (path.empty()) return;
+  transformer<B> const model = load_model<B>(path);
+  for (std::string const name : {"nurse_mechanic", "secretary_farmer", "librarian_soldier", "france_italy"}) {
+    golden const g(name);
+    std::span<contrast_pair const> const pairs = g.pairs;
+    auto const exact = [&](metric m, do_operator change, direction d, unit_kind kind, positions at) {
+      return activation_patching(model, pairs, {.metric = m, .change = std::move(change), .direction = d, .unit = kind, .at = at});
+    };
+    auto const all = positions::all, each = positions::each;
+    check(g, exact(log_odds{}, resample{}, denoise, unit_kind::head, all), "head_denoise", g.corrupted[0], 0, 2e-4, 0);
+    check(g, exact(log_likelihood{}, resample{}, noise, unit_kind::head, all), "head_noise", g.clean[1], 1, 2e-4, 0);
+    check(g, exact(log_odds{}, zero{}, noise, unit_kind::head, all), "head_zero", g.clean[0], 0, 2e-4, 0);
+    check(g, exact(log_odds{}, resample{}, denoise, unit_kind::resid, each), "resid_pre_denoise", g.corrupted[0], 0, 2e-4, 0);
+    check(g, exact(log_odds{}, resample{}, noise, unit_kind::attn, each), "attn_out_noise", g.clean[0], 0, 2e-4, 0);
+    check(g, exact(log_odds{}, resample{}, denoise, unit_kind::mlp, each), "mlp_out_denoise", g.corrupted[0], 0, 2e-4, 0);
+    auto const estimate = [&](metric m, direction d, unit_kind kind, positions at, index steps) {
+      return attribution_patching(model, pairs, attribution_options{.metric = m, .direction = d, .unit = kind, .at = at, .steps = steps});
+    };
+    check(g, estimate(log_odds{}, denoise, unit_kind::head, all, 0), "attr_head_grad_corrupt", 0, 0, 1e-4, 1e-4);
+    check(g, estimate(log_likelihood{}, denoise, unit_kind::head, all, 5), "attr_head_ig5", 0, 1, 1e-4, 1e-4);
+    check(g, estimate(log_odds{}, noise, unit_kind::resid, each, 0), "attr_resid_pre_grad_clean", 0, 0, 1e-4, 1e-4, -1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(noise_tracing) {
+  if (skipped_without_shared("noise tracing")) return;
+  std::string const path = real_model("noise tracing");
+  if (path.empty()) return;
+  transformer<B> const model = load_model<B>(path);
+  golden g("france_italy");
+  std::vector<float> const noise_values = g.values("trace_noise");
+  std::vector<index> const where = g.about["subject_positions"].get<std::vector<index>>();
+  g.pairs[0].subject = layer_span{where.front(), where.back()};
+  subject_noise const change{{std::vector<double>(noise_values.begin(), noise_values.end())}};
+  double const base = static_cast<double>(g.values("trace_base_noised")[0]);
+  for (index const window : {index{1}, index{10}}) {
+    std::string const suffix = "_w" + std::to_string(window);
+    for (auto const& [kind, key] : {std::pair{unit_kind::attn, "trace_attn"}, {unit_kind::mlp, "trace_mlp"}}) {
+      effect_table const t = activation_patching(
+          model, std::span<contrast_pair const>(g.pairs),
+          {.metric = log_odds{}, .change = change, .direction = denoise, .unit = kind, .at = positions::each, .window = window});
+      check(g, t, key + suffix, base, 0, 2e-4, 0);
+    }
+  }
+}
+
+}  // namespace lancet_test
