@@ -111,6 +111,36 @@ BOOST_AUTO_TEST_CASE(small_files) {
   BOOST_TEST(lancet::read_floats(file.tensors().at("x"))[0] == 2.5f);
 }
 
+BOOST_AUTO_TEST_CASE(a_private_copy) {
+  lancet_test::temporary_folder const folder;
+  auto made = lancet_test::small_gguf();
+  std::string_view const text(reinterpret_cast<char const*>(made.bytes.data()), made.bytes.size());
+  lancet_test::spill(folder / "m.gguf", text);
+  auto const file = gguf_file::open(folder / "m.gguf", {}, {.copy = true});
+  lancet_test::spill(folder / "m.gguf", "");  // a mapped file would now be gone
+  BOOST_TEST(file.get_list<std::string_view>("t.tokens")[2] == "the");
+  BOOST_TEST(lancet::read_floats(file.tensors().at("blk.0.norm"))[1] == -8.0f);
+}
+
+BOOST_AUTO_TEST_CASE(bytes_that_change_after_opening) {
+  lancet_test::gguf_bytes g;
+  g.header(0, 1)
+      .text("k")
+      .u32(lancet_test::g_array)
+      .u32(lancet_test::g_string)
+      .u64(2)
+      .text("ab")
+      .mark("second")
+      .text("cd");
+  auto const file = gguf_file::parse(g.bytes, "m.gguf");
+  for (std::uint64_t const length : {std::uint64_t{3}, ~std::uint64_t{0}, ~std::uint64_t{0} - 7}) {
+    g.patch("second", length);
+    check_throws<lancet::file_error>(
+        [&] { (void)file.get_list<std::string>("k"); },
+        "got another string, expected that the file does not change while it is read");
+  }
+}
+
 // What the consumer asks for must be what the file declares (tokenizer scores stored as INT8 and read as
 // float were an out-of-bounds read elsewhere); the error says both.
 BOOST_AUTO_TEST_CASE(type_confusion) {

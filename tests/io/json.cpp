@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(duplicate_keys) {
 }
 
 BOOST_AUTO_TEST_CASE(limits) {
-  auto const nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  auto const nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   BOOST_TEST(parse_json(nested(64), "f").is_array());
   refused(nested(65), "nested deeper than 64 levels");
   refused(std::string(5'000'000, '['), "nested deeper than 64 levels");  // no recursion, no overflow

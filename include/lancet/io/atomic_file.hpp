@@ -40,7 +40,7 @@ class atomic_file {
     }
     open_temporary();
     // The old mode is a courtesy; where it may not be set the umask's remains.
-    if (exists && ::fchmod(file_.get(), status.st_mode & 07777) != 0) errno = 0;
+    if (exists && ::fchmod(file_.get(), status.st_mode & 0777) != 0) errno = 0;
   }
 
   atomic_file(atomic_file const&) = delete;

@@ -257,10 +257,11 @@ class gguf_parser {
 /// Move-only; views into it (keys, strings, tensor bytes) stay valid when it is moved.
 class gguf_file {
  public:
-  /// Maps and parses a file. Throws file_error (path, byte, field, what was got and expected) or
-  /// resource_error.
-  [[nodiscard]] static gguf_file open(std::string path, gguf_limits const& limits = {}) {
-    mapped_file file(std::move(path));
+  /// Maps and parses a file (or a private copy of it: `mapping`). Throws file_error (path, byte, field, what
+  /// was got and expected) or resource_error.
+  [[nodiscard]] static gguf_file open(std::string path, gguf_limits const& limits = {},
+                                      mapped_file_options mapping = {}) {
+    mapped_file file(std::move(path), mapping);
     gguf_file result(file.bytes(), file.path(), limits);
     result.file_ = std::move(file);
     return result;

@@ -140,7 +140,7 @@ struct gguf_value {
   [[nodiscard]] read_element<T> element(std::byte const* at, std::string_view path) const {
     if constexpr (detail::gguf_text<T>) {
       if (type != gguf_type::string) mismatch(path, type_name(), "string");
-      auto const size = static_cast<std::size_t>(detail::load<std::uint64_t>(at));
+      auto const size = string_size(at, path);
       return {T(reinterpret_cast<char const*>(at + 8), size), size + 8};
     } else if constexpr (std::same_as<T, bool>) {
       if (type != gguf_type::boolean) mismatch(path, type_name(), "bool");
@@ -148,6 +148,16 @@ struct gguf_value {
     } else {
       return {number<T>(at, path), row_of(type).bytes};
     }
+  }
+
+  /// The length of the string at `at`. It was checked when the file was opened; where another process has
+  /// overwritten the mapped file since, it must still not lead out of the value.
+  [[nodiscard]] std::size_t string_size(std::byte const* at, std::string_view path) const {
+    auto const left = static_cast<std::size_t>(bytes.data() + bytes.size() - at);
+    std::uint64_t const size = left < 8 ? ~std::uint64_t{0} : detail::load<std::uint64_t>(at);
+    if (left < 8 || size > left - 8)
+      mismatch(path, "another string", "that the file does not change while it is read");
+    return static_cast<std::size_t>(size);
   }
 
   template <typename T>

@@ -27,6 +27,10 @@ inline constexpr bool is_vector = false;
 template <typename T>
 inline constexpr bool is_vector<std::vector<T>> = true;
 
+/// Exactly nlohmann::json: nearly every type converts to it, and none should do so unseen.
+template <typename T>
+concept json_document = std::same_as<T, nlohmann::json>;
+
 template <typename T>
 concept json_number = std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, char>;
 
@@ -110,7 +114,8 @@ template <typename T>
 
 /// The value at a dotted path ("loss.weight") below `object`, nullptr where a key is absent. Keys that
 /// contain dots themselves cannot be named so: use the object's own interface for these.
-[[nodiscard]] inline nlohmann::json const* find(nlohmann::json const& object, std::string_view path) {
+[[nodiscard]] inline nlohmann::json const* find(detail::json_document auto const& object,
+                                                std::string_view path) {
   nlohmann::json const* value = &object;
   while (true) {
     auto const dot = path.find('.');
@@ -124,7 +129,7 @@ template <typename T>
 }
 
 /// The same where it is required. Throws file_error(where, ...).
-[[nodiscard]] inline nlohmann::json const& at(nlohmann::json const& object, std::string_view path,
+[[nodiscard]] inline nlohmann::json const& at(detail::json_document auto const& object, std::string_view path,
                                               std::string_view where) {
   if (auto const* const value = find(object, path)) return *value;
   if (!object.is_object())
@@ -136,13 +141,13 @@ template <typename T>
 /// (integers are accepted), a string, or a std::vector of these. Nothing is converted silently. Throws
 /// file_error(where, ...).
 template <typename T>
-[[nodiscard]] T get(nlohmann::json const& object, std::string_view path, std::string_view where) {
+[[nodiscard]] T get(detail::json_document auto const& object, std::string_view path, std::string_view where) {
   return detail::convert<T>(at(object, path, where), {.where = where, .path = path});
 }
 
 /// The same where it may be absent or null.
 template <typename T>
-[[nodiscard]] std::optional<T> get_optional(nlohmann::json const& object, std::string_view path,
+[[nodiscard]] std::optional<T> get_optional(detail::json_document auto const& object, std::string_view path,
                                             std::string_view where) {
   auto const* const value = find(object, path);
   if (value == nullptr || value->is_null()) return std::nullopt;
@@ -151,14 +156,14 @@ template <typename T>
 
 /// The same with a value to use where it is absent or null.
 template <typename T>
-[[nodiscard]] T get_or(nlohmann::json const& object, std::string_view path, T fallback,
+[[nodiscard]] T get_or(detail::json_document auto const& object, std::string_view path, T fallback,
                        std::string_view where) {
   return get_optional<T>(object, path, where).value_or(std::move(fallback));
 }
 
 /// The object's `format` must be `format` and its `version` one of 1 .. `newest`; returns the version.
-[[nodiscard]] inline int require_format(nlohmann::json const& object, std::string_view format, int newest,
-                                        std::string_view where) {
+[[nodiscard]] inline int require_format(detail::json_document auto const& object, std::string_view format,
+                                        int newest, std::string_view where) {
   auto const got = get<std::string_view>(object, "format", where);
   if (got != format)
     throw file_error(where,

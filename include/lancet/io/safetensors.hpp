@@ -118,8 +118,9 @@ struct safetensors_entry {
 class safetensors_file {
  public:
   /// Maps and parses a file. Throws file_error or resource_error.
-  [[nodiscard]] static safetensors_file open(std::string path, safetensors_limits const& limits = {}) {
-    mapped_file file(std::move(path));
+  [[nodiscard]] static safetensors_file open(std::string path, safetensors_limits const& limits = {},
+                                             mapped_file_options mapping = {}) {
+    mapped_file file(std::move(path), mapping);
     safetensors_file result(file.bytes(), file.path(), limits);
     result.file_ = std::move(file);
     return result;

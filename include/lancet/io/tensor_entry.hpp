@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -78,6 +79,7 @@ inline void read_rows(tensor_entry const& tensor, std::ptrdiff_t first, std::ptr
 /// All elements as they are stored; the stored type must be exactly that of T. Throws file_error(where, ...).
 template <typename T>
 [[nodiscard]] std::vector<T> read_values(tensor_entry const& tensor, std::string_view where) {
+  static_assert(!std::is_same_v<T, bool>, "lancet::read_values<bool>: a stored byte may be neither 0 nor 1");
   if (tensor.type != tensor_type_of<T>) {
     throw file_error(where, "tensor " + detail::in_quotes(tensor.name) + " has type " +
                                 std::string(name_of(tensor.type)) + ", expected " +
