@@ -3,6 +3,7 @@
 #define BOOST_TEST_MODULE hooks_sites
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 #include <string>
 
 #include "hooks/spy.hpp"
@@ -165,6 +166,16 @@ BOOST_AUTO_TEST_CASE(names_and_lists_agree) {
   BOOST_TEST(!find_site("nothing").has_value());
   BOOST_TEST(name(site_id::linear_gate) == "linear_gate");
   BOOST_TEST(name(site_id::logits) == "logits");
+}
+
+// docs/sites.md has one row for each site, in the order in which they fire.
+BOOST_AUTO_TEST_CASE(the_documentation_lists_them) {
+  std::ifstream page(LANCET_SOURCE_DIR "/docs/sites.md");
+  std::vector<std::string> rows;
+  for (std::string line; std::getline(page, line);)
+    if (line.starts_with("| `")) rows.push_back(line.substr(3, line.find('`', 3) - 3));
+  std::vector<std::string> const names(site_names.begin(), site_names.end());
+  BOOST_TEST(rows == names, boost::test_tools::per_element());
 }
 
 }  // namespace
