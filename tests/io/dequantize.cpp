@@ -39,8 +39,8 @@ struct reference {
   std::string sha256;               // of the floats, -0 counted as 0
 };
 
-// Hashes of what gguf 0.19.0 from PyPI (gguf.quants.dequantize) makes of the same bytes: 50 blocks, 333 of
-// plain types.
+// Hashes of what the Python package gguf 0.19.0 (gguf.quants.dequantize) makes of the same bytes: 50 blocks,
+// 333 of plain types.
 std::vector<reference> const references{
     {tensor_type::f16, {0}, "84320aa37c7c58d326387770ae2bda026fe02ab1b865bce771103663ff40d0a6"},
     {tensor_type::bf16, {0}, "697433a5bcd56193526f6bf0d28c689345c9da4226738c92caf955bc1957c882"},
