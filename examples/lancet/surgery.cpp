@@ -165,19 +165,25 @@ class workshop {
   return lowest;
 }
 
-/// Random heads of the layers that the found circuit lies in and above: as deep, as many, not in it.
+/// As many random units of the same kinds, from the layers that the found circuit lies in and above, not in it.
 [[nodiscard]] circuit control_circuit(circuit const& found, architecture const& arch, std::uint64_t seed, index draw) {
   index const from = lowest_layer(found);
-  for (index attempt = 0;; ++attempt) {
-    circuit c = random_circuit(found, arch, arch.layers * arch.heads, seed, draw * 1000 + attempt);
-    std::size_t kept = 0;
-    for (unit const& u : c.units)
-      if (u.layer >= from && kept < found.units.size()) c.units[kept++] = u;
-    c.units.resize(kept);
-    c.effects.assign(kept, 0);
-    c.rule = "random heads of layers " + std::to_string(from) + " to " + std::to_string(arch.layers - 1) + ", draw " + std::to_string(draw);
-    if (kept == found.units.size() || attempt > 8) return c;
+  circuit out = found;
+  out.units.clear();
+  philox_stream const stream = philox_stream(seed, "control_circuit").at(draw, std::ssize(found.units));
+  std::set<unit> taken(found.units.begin(), found.units.end());
+  for (unit const& u : found.units) {
+    std::vector<unit> pool;
+    for (index l = from; l < arch.layers; ++l)
+      for (index n = 0; n < columns_of(arch, u.kind).count; ++n)
+        if (unit const other{u.kind, l, n, -1}; !taken.contains(other)) pool.push_back(other);
+    if (pool.empty()) break;
+    out.units.push_back(pool[stream.below(static_cast<std::uint64_t>(out.units.size()), pool.size())]);
+    taken.insert(out.units.back());
   }
+  out.effects.assign(out.units.size(), 0);
+  out.rule = "random units of the same kinds, layers " + std::to_string(from) + " to " + std::to_string(arch.layers - 1) + ", draw " + std::to_string(draw);
+  return out;
 }
 
 [[nodiscard]] circuit first_units(circuit const& all, index n) {
