@@ -5,6 +5,10 @@ include_guard(GLOBAL)
 # lancet_own_target(<target>): our warnings, and the processor of this machine with LANCET_NATIVE.
 function(lancet_own_target target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+  if(LANCET_NATIVE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # g++ 12 calls its own AVX-512 intrinsics uninitialised (GCC bug 105593); Eigen inlines them into our code.
+    target_compile_options(${target} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized)
+  endif()
   if(LANCET_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
