@@ -9,6 +9,7 @@
 #include "lancet/io/circuit_json.hpp"
 #include "lancet/io/effects_json.hpp"
 #include "lancet/io/intervention_folder.hpp"
+#include "lancet/io/planted_files.hpp"
 #include "lancet/io/settings.hpp"
 #include "lancet/model/generate.hpp"
 #include "lancet/surgery_plan.hpp"
@@ -316,7 +317,23 @@ void show(common_options const& common, surgery_results const& r, std::string co
   std::printf("\nreport: %s\n", report.c_str());
 }
 
-void run_surgery(common_options& common, surgery_options const& o) {
+/// `--model planted` writes the planted model and its data into the output folder, and works on those.
+void use_planted(common_options& common, surgery_options& o) {
+  make_folder(common.output);
+  std::string const folder = common.output + "/planted";
+  if (!detail::is_folder(folder)) save_planted(folder);
+  common.model = folder;
+  o.pairs = folder + "/occupations.jsonl";
+  o.keep_pairs = {folder + "/stated_gender.jsonl"};
+  o.neutral = folder + "/neutral_train.txt";
+  o.held_out = folder + "/held_out.txt";
+  o.prompts = folder + "/generations.jsonl";
+}
+
+void run_surgery(common_options& common, surgery_options o) {
+  if (common.model == "planted") use_planted(common, o);
+  for (auto const& [flag, value] : {std::pair{"--pairs", &o.pairs}, {"--neutral", &o.neutral}, {"--held-out", &o.held_out}, {"--output", &common.output}})
+    if (value->empty()) throw usage_error(std::string("surgery: ") + flag + " is required (with --model planted only --output)");
   model_type const model = load(common);
   surgery_data const data = read_data(model, o);
   nlohmann::json const settings = settings_of(model, common, o, data);
@@ -375,9 +392,9 @@ void add_surgery(CLI::App& app, common_options& common) {
   static surgery_options o;
   CLI::App* verb = app.add_subcommand("surgery", "find the circuit of a harm, cut it, prove that the rest still works, write the report");
   add_common(*verb, common, {.model = true, .seed = true, .output = true, .dry_run = true});
-  verb->add_option("--pairs", o.pairs, "contrast pairs of the harm (JSON lines, with splits)")->required();
-  verb->add_option("--neutral", o.neutral, "neutral text, for preservation in training")->required();
-  verb->add_option("--held-out", o.held_out, "other text, on which collateral damage is measured")->required();
+  verb->add_option("--pairs", o.pairs, "contrast pairs of the harm (JSON lines, with splits)");
+  verb->add_option("--neutral", o.neutral, "neutral text, for preservation in training");
+  verb->add_option("--held-out", o.held_out, "other text, on which collateral damage is measured");
   verb->add_option("--keep-pairs", o.keep_pairs, "pairs whose answer must stay (with splits)");
   verb->add_option("--prompts", o.prompts, "prompts for generations before and after (JSON lines)");
   verb->add_option("--harm-name", o.harm_name, "what the report calls the harm");
