@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lancet score`: log-probability of every token of texts and of given continuations, and perplexity.
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "lancet/model/score.hpp"
+#include "lancet/texts.hpp"
+#include "lancet/verbs.hpp"
+
+#include "lancet/compiled.hpp"
+
+namespace program {
+namespace {
+
+struct options {
+  std::vector<std::string> texts;
+  std::string input;
+  intervention_options intervention;
+  bool bos = false;
+  bool summary = false;
+};
+
+/// log P of the continuation, or of every token but the first.
+[[nodiscard]] double total_of(text_item const& item, std::vector<double> const& log_probs) {
+  std::size_t const first = item.has_continuation ? item.prompt - 1 : 0;
+  return std::accumulate(log_probs.begin() + static_cast<lancet::index>(first), log_probs.end(), 0.0);
+}
+
+void print(common_options const& common, text_item const& item, std::vector<double> const& log_probs) {
+  double const total = total_of(item, log_probs);
+  if (!common.json) {
+    std::printf("%10.4f  %s%s%s\n", total, item.text.c_str(), item.has_continuation ? " |" : "", item.continuation.c_str());
+    return;
+  }
+  nlohmann::ordered_json line = nlohmann::ordered_json::object();
+  if (item.has_text) line["text"] = item.text;
+  if (!item.continuation.empty()) line["continuation"] = item.continuation;
+  line["ids"] = item.ids;
+  line["logprobs"] = nlohmann::ordered_json::array({nullptr});
+  for (double const x : log_probs) line["logprobs"].push_back(x);
+  line["total"] = total;
+  print_line(line);
+}
+
+void run(common_options& common, options const& o) {
+  if (o.texts.empty() && o.input.empty()) throw lancet::usage_error("score: got nothing to score, expected texts or --input");
+  model_type const model = load(common);
+  text_rules const rules = rules_of(model, o.bos);
+  std::vector<text_item> items;
+  for (std::string const& text : o.texts) items.push_back(make_item(text, "text", rules));
+  if (!o.input.empty())
+    for (text_item& item : read_items(o.input, common.json, rules)) items.push_back(std::move(item));
+  for (text_item const& item : items)
+    if (item.has_continuation && item.prompt == 0)
+      throw lancet::file_error(item.where, "got an empty text before the continuation, expected at least one token");
+
+  auto const cut = load(model, o.intervention);
+  lancet::hook_table<backend> hooks;
+  if (cut) cut->hook(hooks);
+  lancet::workspace<backend> ws;
+  lancet::progress bar(progress_of(common, "scoring", std::ssize(items)));
+  std::vector<std::vector<double>> all;
+  for (std::size_t first = 0; first < items.size();) {  // results appear while later texts are still to come
+    std::vector<std::vector<lancet::token>> group;
+    lancet::index rows = 0;
+    std::size_t last = first;
+    while (last < items.size() && (last == first || rows + std::ssize(items[last].ids) <= 4 * lancet::score_rows))
+      rows += std::ssize(group.emplace_back(items[last++].ids));
+    auto const log_probs = lancet::log_probabilities(model, hooks, std::span<std::vector<lancet::token> const>(group), ws);
+    for (std::size_t i = first; i < last; ++i) print(common, items[i], log_probs[i - first]);
+    all.insert(all.end(), log_probs.begin(), log_probs.end());
+    bar.advance(static_cast<std::int64_t>(last - first));
+    first = last;
+  }
+  std::size_t scored = 0;
+  for (auto const& one : all) scored += one.size();
+  if (common.json && !o.summary) return;
+  nlohmann::ordered_json summary{{"items", items.size()}, {"tokens", scored}};
+  summary["perplexity"] = scored == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(lancet::perplexity(all));
+  print_summary(common, std::move(summary));
+}
+
+}  // namespace
+
+void add_score(CLI::App& app, common_options& common) {
+  auto const o = std::make_shared<options>();
+  CLI::App& verb = *app.add_subcommand("score", "Log-probability of each token, and of given continuations; perplexity");
+  add_common(verb, common, {});
+  verb.add_option("TEXT", o->texts, "texts to score");
+  verb.add_option("--input,-i", o->input, "a file with one text a line; JSON lines with --json or where it ends in .jsonl; - for standard input");
+  add_intervention(verb, o->intervention);
+  verb.add_flag("--bos", o->bos, "put the start token first");
+  verb.add_flag("--summary", o->summary, "with --json: a last line with perplexity, seconds and memory");
+  verb.callback([&common, o] { run(common, *o); });
+}
+
+}  // namespace program

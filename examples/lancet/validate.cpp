@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lancet validate`: what an intervention did to unseen harm, to answers that must stay, and to unseen text.
+#include "lancet/version.hpp"
+#include "lancet/validate/validate.hpp"
+
+#include <cmath>
+#include <cstdio>
+
+#include "lancet/io/intervention_folder.hpp"
+#include "lancet/output.hpp"
+#include "lancet/pairs_options.hpp"
+#include "lancet/texts.hpp"
+#include "lancet/verbs.hpp"
+
+#include "lancet/compiled.hpp"
+
+namespace program {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+struct options {
+  std::string pairs, held_out, metric = "log_odds";
+  std::vector<std::string> keep_pairs;
+  intervention_options intervention;
+  lancet::index window = 128;
+};
+
+[[nodiscard]] json number(double x) { return std::isfinite(x) ? json(x) : json(nullptr); }
+
+[[nodiscard]] json harm_json(lancet::harm_measure const& h) {
+  return {{"metric", h.name}, {"items", h.before.size()}, {"before", number(h.mean_before)}, {"after", number(h.mean_after)},
+          {"reduction", number(h.reduction)}, {"low", number(h.low)}, {"high", number(h.high)}, {"p", number(h.p)},
+          {"test", "paired t-test"}, {"effect_size", number(h.effect_size)}, {"effect_size_name", "Cohen's d of the differences"}};
+}
+
+[[nodiscard]] json keep_json(lancet::validation_result const& r) {
+  json out = json::array();
+  if (!r.text.before.empty())
+    out.push_back({{"name", "perplexity"}, {"items", r.text.before.size()}, {"before", number(r.text.perplexity_before)},
+                   {"after", number(r.text.perplexity_after)}, {"change", number(r.text.change())}, {"p", number(r.text.p)},
+                   {"kl", number(r.text.kl)}});
+  for (lancet::keep_measure const& k : r.keep)
+    out.push_back({{"name", k.name + "_accuracy"}, {"items", k.before.size()}, {"before", number(k.accuracy_before)},
+                   {"after", number(k.accuracy_after)}, {"change", number(k.accuracy_after / k.accuracy_before - 1)}, {"p", number(k.p)}});
+  return out;
+}
+
+[[nodiscard]] json items_json(lancet::test_pairs const& pairs, lancet::harm_measure const& h) {
+  json out = json::array();
+  for (std::size_t i = 0; i < h.before.size(); ++i)
+    out.push_back({{"text", pairs.pairs[i].clean_text}, {"group", pairs.pairs[i].group}, {"before", number(h.before[i])}, {"after", number(h.after[i])}});
+  return out;
+}
+
+void print_table(lancet::validation_result const& r) {
+  std::printf("%-34s %12s %12s %12s %10s\n", "on unseen data", "before", "after", "change", "p");
+  std::printf("%-34s %12.4f %12.4f %11.1f%% %10.2g\n", ("harm (" + r.harm.name + ")").c_str(), r.harm.mean_before, r.harm.mean_after,
+              -100 * r.harm.reduction, r.harm.p);
+  if (!r.text.before.empty())
+    std::printf("%-34s %12.4f %12.4f %11.2f%% %10.2g\n", "perplexity", r.text.perplexity_before, r.text.perplexity_after, 100 * r.text.change(), r.text.p);
+  for (lancet::keep_measure const& k : r.keep)
+    std::printf("%-34s %11.1f%% %11.1f%% %8.1f pts %10.2g\n", (k.name + " (accuracy)").c_str(), 100 * k.accuracy_before, 100 * k.accuracy_after,
+                100 * (k.accuracy_after - k.accuracy_before), k.p);
+}
+
+void run(common_options& common, options const& o) {
+  if (o.intervention.folder.empty()) throw lancet::usage_error("--intervention: got nothing, expected a folder");
+  lancet::metric const m = choose_metric(o.metric);
+  model_type const model = load(common);
+  lancet::pair_file const file = read_pair_file(model, o.pairs);
+  lancet::validation_data data{file.test(), {}, {}};
+  if (data.harm.pairs.empty()) throw lancet::file_error(o.pairs, "has no pairs in split test");
+  require_members(file, data.harm.pairs, m.needs_contrast(), false, false);
+  require_fit(file, data.harm.pairs, model.arch());
+  json hashes{{o.pairs, file.sha256()}};
+  for (std::string const& path : o.keep_pairs) {
+    lancet::pair_file const keep = read_pair_file(model, path);
+    if (keep.test().pairs.empty()) throw lancet::file_error(path, "has no pairs in split test");
+    require_members(keep, keep.test().pairs, true, false, false);
+    require_fit(keep, keep.test().pairs, model.arch());
+    std::string name = path.substr(path.rfind('/') + 1);
+    data.keep.emplace_back(name.substr(0, name.rfind('.')), keep.test());
+    hashes[path] = keep.sha256();
+  }
+  if (!o.held_out.empty()) {
+    data.held_out = lancet::read_text_windows(o.held_out, model.tokenizer(), std::min(o.window, model.arch().context));
+    hashes[o.held_out] = lancet::sha256_of_file(o.held_out);
+  }
+  auto const what = load(model, o.intervention);
+  if (common.dry_run) {
+    lancet::index rows = 0;
+    for (auto const& w : data.held_out) rows += 2 * std::ssize(w);
+    return print_summary(common, {{"plan", "harm, keep pairs, held-out text, sham control"}, {"items", data.harm.pairs.size()},
+                                  {"passes", 4 * (data.keep.size() + 1) + 2 * data.held_out.size()}, {"rows_of_text", rows}});
+  }
+  json const settings{{"intervention", lancet::sha256_of_file(o.intervention.folder + "/manifest.json")}, {"strength", what->strength()},
+                      {"model", model.identity().sha256}, {"data", hashes}, {"metric", o.metric}, {"window", o.window}, {"version", lancet::version}};
+  std::string const path = output_file(common, "report.json");
+  if (auto done = finished_document(path, settings)) {
+    say(common, path + " is already complete");
+    return print_summary(common, std::move(*done));
+  }
+  say(common, "validating on " + std::to_string(data.harm.pairs.size()) + " unseen pairs");
+  lancet::validation_result const r = validate(model, *what, data, m);
+  double const strength = what->strength();
+  what->set_strength(0);
+  lancet::workspace<backend> ws;
+  lancet::harm_measure const sham = measure_harm(model, *what, data.harm, m, ws);
+  what->set_strength(strength);
+
+  json document{{"format", "lancet.report"},
+                {"version", 1},
+                {"model", {{"name", model.identity().name}, {"architecture", model.arch().family}, {"sha256", model.identity().sha256},
+                           {"layers", model.arch().layers}, {"heads", model.arch().heads}}},
+                {"circuit", to_json(what->circuit())},
+                {"intervention", {{"kind", what->kind()}, {"path", o.intervention.folder}, {"alpha", strength}, {"trainable", what->trainable()}}},
+                {"harm", harm_json(r.harm)},
+                {"keep", keep_json(r)},
+                {"controls", json::array({{{"name", "sham"}, {"reduction", number(sham.reduction)}}})},
+                {"items", items_json(data.harm, r.harm)},
+                {"verdict", {{"harm_halved", r.verdict.harm_halved}, {"collateral_within_5_percent", r.verdict.collateral_within_5_percent},
+                             {"keeps_answers", r.verdict.keeps_answers}, {"significant", r.verdict.significant}}},
+                {"settings", settings}};
+  if (data.held_out.empty()) document["notes"] = json::array({"No held-out text was given: collateral damage to text is not measured."});
+  if (!path.empty()) lancet::write_file(path, lancet::detail::file_text(document));
+  if (!path.empty()) document["output"] = path;
+  if (!common.json && !common.quiet) print_table(r);
+  print_summary(common, std::move(document));
+}
+
+}  // namespace
+
+void add_validate(CLI::App& app, common_options& common) {
+  auto const o = std::make_shared<options>();
+  CLI::App& verb = *app.add_subcommand("validate", "Harm, collateral damage, paired tests and a sham control on unseen data");
+  add_common(verb, common, {.output = true, .dry_run = true});
+  add_intervention(verb, o->intervention);
+  verb.add_option("--pairs", o->pairs, "contrast pairs; their test split is used")->required();
+  verb.add_option("--keep-pairs", o->keep_pairs, "pairs whose answers must stay; their test splits are used")->expected(1, 64);
+  verb.add_option("--held-out", o->held_out, "text on which perplexity must stay");
+  verb.add_option("--metric", o->metric, "of the harm: log_odds, log_likelihood or probability [log_odds]");
+  verb.add_option("--window", o->window, "tokens of a window of text [128]")->check(CLI::Range(2, 1 << 20));
+  verb.callback([&common, o] { run(common, *o); });
+}
+
+}  // namespace program
