@@ -6,8 +6,9 @@ include_guard(GLOBAL)
 function(lancet_own_target target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
   if(LANCET_NATIVE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    # g++ 12 calls its own AVX-512 intrinsics uninitialised (GCC bug 105593); Eigen inlines them into our code.
-    target_compile_options(${target} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized)
+    # g++ 12 calls its own AVX-512 intrinsics uninitialised (GCC bug 105593), and string concatenation
+    # overlapping (105651).
+    target_compile_options(${target} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized -Wno-restrict)
   endif()
   if(LANCET_WERROR)
     target_compile_options(${target} PRIVATE -Werror)

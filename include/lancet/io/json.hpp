@@ -168,12 +168,12 @@ template <typename T>
   if (got != format)
     throw file_error(where,
                      "format: got " + detail::in_quotes(got) + ", expected '" + std::string(format) + "'");
-  int const version = get<int>(object, "version", where);
-  if (version < 1 || version > newest) {
-    throw file_error(where, "version: got " + std::to_string(version) + ", this lancet reads 1 to " +
+  int const stated = get<int>(object, "version", where);
+  if (stated < 1 || stated > newest) {
+    throw file_error(where, "version: got " + std::to_string(stated) + ", this lancet reads 1 to " +
                                 std::to_string(newest));
   }
-  return version;
+  return stated;
 }
 
 }  // namespace lancet
