@@ -245,6 +245,10 @@ void measure_faithfulness(model_type const& model, surgery_options const& o, sur
   r.circuit_seconds = seconds_since(start);
 }
 
+[[nodiscard]] std::vector<std::vector<token>> first_windows(std::vector<std::vector<token>> const& windows, index count) {
+  return {windows.begin(), windows.begin() + std::min(count, std::ssize(windows))};
+}
+
 void prove(model_type const& model, common_options const& common, surgery_data const& data, workshop& shop, intervention<backend>& made,
            surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
@@ -256,15 +260,13 @@ void prove(model_type const& model, common_options const& common, surgery_data c
   validation_data const without_text{unseen.harm, unseen.keep, {}};
   for (index draw = 0; draw < 1; ++draw) {
     intervention<backend> other = shop.make(control_circuit(made.circuit(), model.arch(), common.seed, draw));
-    r.controls.emplace_back("random circuit", validate(model, other, unseen, log_odds{}));
+    r.controls.emplace_back("random circuit", validate(model, other, {unseen.harm, unseen.keep, first_windows(data.held_out, 24)}, log_odds{}));
   }
   made.set_strength(0);
   r.controls.emplace_back("sham", validate(model, made, without_text, log_odds{}));
-  workspace<backend> ws;
-  std::vector<std::vector<token>> const some(data.held_out.begin(), data.held_out.begin() + std::min<index>(12, std::ssize(data.held_out)));
   for (double const alpha : {0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5}) {
     made.set_strength(alpha);
-    validation_result const v = validate(model, made, {unseen.harm, unseen.keep, some}, log_odds{});
+    validation_result const v = validate(model, made, {unseen.harm, unseen.keep, first_windows(data.held_out, 4)}, log_odds{});
     r.dose.push_back({alpha, v.harm.mean_after, v.harm.reduction, v.text.change(), v.keep.empty() ? 1 : v.keep[0].accuracy_after});
   }
   made.set_strength(1);
