@@ -180,6 +180,15 @@ BOOST_AUTO_TEST_CASE(parallel_for_uses_the_executor_that_was_set) {
   lancet::set_executor(nullptr);
   ::setenv("LANCET_THREADS", "3", 1);
   BOOST_TEST(lancet::current_executor().threads() == 3);
+  lancet::set_executor(nullptr);
+  for (char const* wrong : {"", "0", "-1", "two", "2x", "99999999999"}) {
+    ::setenv("LANCET_THREADS", wrong, 1);
+    check_throws<lancet::usage_error>(
+        [] { (void)lancet::current_executor(); },
+        "LANCET_THREADS: got '" + std::string(wrong) + "', expected a number of threads");
+  }
+  ::unsetenv("LANCET_THREADS");
+  BOOST_TEST(lancet::current_executor().threads() >= 1);
 }
 
 }  // namespace lancet_test

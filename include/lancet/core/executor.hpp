@@ -7,10 +7,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -136,17 +139,25 @@ inline std::unique_ptr<executor>& executor_slot() {
   static std::unique_ptr<executor> slot;
   return slot;
 }
+
+/// The number of threads that `LANCET_THREADS` asks for, or as many as the machine has.
+[[nodiscard]] inline int wished_threads() {
+  char const* const wish = std::getenv("LANCET_THREADS");
+  if (!wish) return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  std::string_view const text = wish;
+  int threads = 0;
+  auto const [end, problem] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  if (problem != std::errc() || end != text.data() + text.size() || threads < 1 || threads > 4096)
+    fail_expected("LANCET_THREADS", "'" + std::string(text) + "'", "a number of threads from 1 to 4096");
+  return threads;
+}
 }  // namespace detail
 
 /// The executor that operations use: a pool of `LANCET_THREADS` threads, or of as many as the machine has, made at
-/// first use.
+/// first use. Throws usage_error where LANCET_THREADS is no such number.
 [[nodiscard]] inline executor& current_executor() {
   std::unique_ptr<executor>& slot = detail::executor_slot();
-  if (!slot) {
-    char const* wish = std::getenv("LANCET_THREADS");
-    int const threads = wish ? std::atoi(wish) : static_cast<int>(std::thread::hardware_concurrency());
-    slot = std::make_unique<thread_pool>(std::max(1, threads));
-  }
+  if (!slot) slot = std::make_unique<thread_pool>(detail::wished_threads());
   return *slot;
 }
 
