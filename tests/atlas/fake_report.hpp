@@ -212,7 +212,8 @@ inline nlohmann::json fake_report(fake_report_options const o = {}) {
                   {"rule", "p adjusted < 0.01 and |effect| ≥ 0.15"},
                   {"total_units", o.layers * o.heads + (o.edges ? o.layers : 0)},
                   {"total_edges", 81432},
-                  {"fraction", 0.0074},
+                  {"fraction", static_cast<double>(circuit_units.size()) /
+                                   static_cast<double>(o.layers * o.heads + (o.edges ? o.layers : 0))},
                   {"faithfulness", {{"value", 0.86}, {"low", 0.81}, {"high", 0.9}}},
                   {"completeness", {{"value", 0.11}, {"low", 0.06}, {"high", 0.17}}},
                   {"faithfulness_curve", faithfulness},

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <lancet/atlas/comparison_html.hpp>
 #include <lancet/atlas/report_html.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -29,7 +30,7 @@ std::size_t occurrences(std::string_view text, std::string_view what) {
 }
 
 /// What holds for every page, whatever is in it.
-void check_page(std::string const& page) {
+void check_page(std::string const& page, std::size_t expected_scripts = 2) {
   auto const elements = lancet_test::read_html(page);
   static std::set<std::string> const allowed = {
       "html",    "head",   "meta",       "title", "link", "style", "body",   "a",       "div",     "header",
@@ -56,7 +57,7 @@ void check_page(std::string const& page) {
       }
     }
   }
-  BOOST_TEST(scripts == 2u);
+  BOOST_TEST(scripts == expected_scripts);
   BOOST_TEST(styles == 1u);
   BOOST_TEST(policies == 1u);
   for (html_element const& e : elements) {
@@ -279,4 +280,32 @@ BOOST_AUTO_TEST_CASE(a_circuit_of_many_edges_counts_what_it_leaves_out) {
   std::string const page = lancet::render_report(report);
   BOOST_TEST(occurrences(page, "<g class=\"edge ") == 400u);
   BOOST_TEST(page.find("600 weaker edges are not drawn") != page.npos);
+}
+
+BOOST_AUTO_TEST_CASE(two_reports_on_one_page) {
+  json const first = fake_report();
+  json second = fake_report({.seed = 9});
+  second["harm"].update({{"reduction", 0.41}, {"low", 0.35}, {"high", 0.47}});
+  second["circuit"]["units"].erase(0);
+  second["provenance"]["seed"] = 9;
+  second["provenance"]["data"]["new.jsonl"] = "00ff";
+  std::string const page = lancet::render_comparison(first, second, "a.json", "b.json");
+  check_page(page, 1);
+  BOOST_TEST(page.find("The circuits share 9 of 10 units.") != page.npos);
+  BOOST_TEST(page.find("harm changed by -82% (-85% to -78%) against -41% (-47% to -35%)") != page.npos);
+  BOOST_TEST(page.find("−40.8 points") != page.npos);
+  BOOST_TEST(page.find("provenance/seed") != page.npos);
+  BOOST_TEST(page.find("provenance/data/new.jsonl") != page.npos);
+  BOOST_TEST(page.find("provenance/backend") == page.npos);
+  check_page(lancet::render_comparison(first, bare), 1);
+  check_page(
+      lancet::render_comparison(fake_report({.hostile = true}), fake_report({.layers = 12, .hostile = true})),
+      1);
+  std::string const same = lancet::render_comparison(first, first);
+  BOOST_TEST(same.find("Both runs say the same.") != same.npos);
+  BOOST_TEST(same.find("All recorded settings are the same.") != same.npos);
+  json other = first;
+  other["model"]["sha256"] = "another";
+  BOOST_TEST(lancet::render_comparison(first, other).find("The runs are of different models") !=
+             std::string::npos);
 }

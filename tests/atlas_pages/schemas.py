@@ -29,7 +29,8 @@ def documents(program):
         for page in sorted(pathlib.Path(folder).glob("page_*.html")):
             text = page.read_text(encoding="utf-8")
             found = re.search(r'<script type="application/json" id="lancet-document">(.*?)</script>', text, re.S)
-            yield page.name, json.loads(found.group(1))
+            if found:  # a comparison embeds nothing
+                yield page.name, json.loads(found.group(1))
 
 
 def places(value, path=()):

@@ -102,8 +102,9 @@ namespace detail {
   html::scale const x{{"", 0, 1}, left, width - right};
   double const bottom = top + row * static_cast<double>(rows);
   html::markup out = html::html(
-      "<svg class=\"plot\" role=\"img\" aria-label=\"Depth of the units of each circuit\" viewBox=\"0 0 ", width,
-      " ", bottom + 30, "\"><text class=\"axis-title\" x=\"", left, "\" y=\"14\">depth in the model</text>");
+      "<svg class=\"plot\" role=\"img\" aria-label=\"Depth of the units of each circuit\" viewBox=\"0 0 ",
+      width, " ", bottom + 30, "\"><text class=\"axis-title\" x=\"", left,
+      "\" y=\"14\">depth in the model</text>");
   for (double const t : {0.0, 0.25, 0.5, 0.75, 1.0}) {
     append(out, "<path class=\"grid\" d=\"M", x(t), " ", top - 6, "V", bottom,
            "\"></path><text class=\"tick\" x=\"", x(t), "\" y=\"", bottom + 18, "\" text-anchor=\"middle\">",

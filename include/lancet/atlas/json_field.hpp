@@ -64,6 +64,8 @@ class json_field {
     if (!value_->is_number()) fail("a number");
     double const x = value_->get<double>();
     if (!std::isfinite(x)) return {};
+    // No measurement is as large, and sums, squares and spans of what is left cannot overflow.
+    if (std::abs(x) > 1e100) fail("a number below 1e100 in size");
     return x;
   }
   /// Integers up to 2^53 either way, whether written as 3 or 3.0.

@@ -140,7 +140,7 @@ namespace detail {
     t.row({whole_cell(units), number_cell(value), number_cell(low), number_cell(high)});
     if (!units || !value || *units <= 0) continue;
     points.push_back({*units, *value, low.value_or(NAN), high.value_or(NAN),
-                      count(std::llround(*units)) + " units: " + short_number(*value)});
+                      whole_number(*units) + " units: " + short_number(*value)});
     x.add(*units), y.add(*value), y.add(low.value_or(NAN)), y.add(high.value_or(NAN));
   }
   if (points.empty()) {

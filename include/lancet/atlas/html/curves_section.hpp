@@ -100,7 +100,7 @@ struct size_point {
   std::vector<point> found, random, draws;
   for (size_point const& s : sizes) {
     x.add(s.units);
-    std::string const at = " at " + count(std::llround(s.units)) + " units";
+    std::string const at = " at " + whole_number(s.units) + " units";
     if (s.found)
       found.push_back({s.units, *s.found, NAN, NAN, "found: " + written(*s.found, style) + at}),
           y.add(*s.found);

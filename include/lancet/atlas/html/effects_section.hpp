@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,13 +22,19 @@ namespace lancet::html {
 
 namespace detail {
 
-/// "exact effects, denoise by resample, on 24 examples; 270 heads measured".
+/// How many of the weakest units a document leaves out.
+[[nodiscard]] inline std::int64_t omitted_units(field const& e) {
+  return std::max<std::int64_t>(0, e["units_omitted"].integer().value_or(0));
+}
+
+/// "exact estimator, denoise by resample, 24 examples, 270 units measured".
 [[nodiscard]] inline std::string how_measured(field const& e, std::size_t units) {
   std::string out = e["estimator"].text_or("unnamed") + " estimator";
   if (auto const d = e["direction"].text()) out += ", " + *d;
   if (auto const d = e["do"].text()) out += " by " + *d;
   if (auto const n = e["examples"].integer()) out += ", " + plural(*n, "example", "examples");
-  return out + ", " + count(static_cast<std::int64_t>(units)) + " units measured";
+  return out + ", " + plural(static_cast<std::int64_t>(units) + omitted_units(e), "unit", "units") +
+         " measured";
 }
 
 [[nodiscard]] inline table effects_table(std::string_view id, std::string_view caption,
@@ -50,8 +57,8 @@ namespace detail {
 /// The strongest units as bars. Effects of single units overlap, so the bars all start at zero and are not
 /// stacked.
 [[nodiscard]] inline markup effect_bars(std::vector<unit> const& units, std::size_t most,
-                                        std::string const& effect_unit, std::string_view description,
-                                        report_view const& r) {
+                                        std::int64_t omitted, std::string const& effect_unit,
+                                        std::string_view description, report_view const& r) {
   std::vector<bar> bars;
   for (unit const& u : units) {
     if (bars.size() == most || !u.effect) break;
@@ -60,11 +67,11 @@ namespace detail {
                     in, describe_unit(u, effect_unit, in, r.level)});
   }
   std::string caption;
-  if (units.size() > bars.size()) {
-    double const next = units[bars.size()].size();
-    caption = "The other " +
-              plural(static_cast<std::int64_t>(units.size() - bars.size()), "unit has", "units have") +
-              " an effect of at most " + short_number(next) + " either way. ";
+  std::int64_t const others = static_cast<std::int64_t>(units.size() - bars.size()) + omitted;
+  if (others > 0 && !bars.empty()) {
+    double const next = units.size() > bars.size() ? units[bars.size()].size() : std::abs(bars.back().value);
+    caption = "The other " + plural(others, "unit has", "units have") + " an effect of at most " +
+              short_number(next) + " either way. ";
   }
   bool const intervals =
       std::any_of(bars.begin(), bars.end(), [](bar const& b) { return std::isfinite(b.low); });
@@ -84,7 +91,7 @@ namespace detail {
   if (units.empty()) return {};
   std::string const unit_name = r.unit_of(document), id = "table-" + std::string(key);
   return html("<h3>", title, "</h3><p class=\"how\">", how_measured(document, units.size()), "</p>",
-              effect_bars(units, 12, unit_name, title, r),
+              effect_bars(units, 12, omitted_units(document), unit_name, title, r),
               effects_table(id, title, units, unit_name, r).folded());
 }
 
@@ -166,7 +173,8 @@ namespace detail {
     auto const units = ranked(r.effects);
     std::string const unit_name = r.unit_of(document);
     append(s.body, "<p class=\"how\">", detail::how_measured(document, units.size()), "</p>",
-           detail::effect_bars(units, 24, unit_name, "Effect of single units, strongest first", r),
+           detail::effect_bars(units, 24, detail::omitted_units(document), unit_name,
+                               "Effect of single units, strongest first", r),
            detail::effects_table("table-effects", "Effects of single units", units, unit_name, r).folded(),
            detail::estimator_check(r));
   }

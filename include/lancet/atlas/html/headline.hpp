@@ -103,6 +103,7 @@ namespace detail {
       {"harm_halved", "harm at least halved"},
       {"collateral_within_5_percent", "collateral within 5%"},
       {"significant", "paired test significant"},
+      {"keeps_answers", "other answers kept"},
       {"beats_controls", "beats every control"}};
   for (auto const& [name, words] : known) {
     if (name == key) return std::string(words);
@@ -181,7 +182,7 @@ namespace detail {
   if (std::string const size = r.circuit_size(); !size.empty()) {
     auto const share = r.root["circuit"]["fraction"].number();
     append(tiles, detail::tile("circuit", html(size),
-                               share ? html(percent(*share, 2), " of the model")
+                               share ? html(percent(*share, 2), " of all")
                                      : html(r.root["circuit"]["rule"].text_or(""))));
   }
   auto trainable = r.root["intervention"]["trainable"].integer();

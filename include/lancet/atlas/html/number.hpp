@@ -94,6 +94,11 @@ namespace detail {
   return sign + digits;
 }
 
+/// The nearest integer to a number of any size.
+[[nodiscard]] inline std::string whole_number(double x) {
+  return std::abs(x) < 1e15 ? count(std::llround(x)) : short_number(x);
+}
+
 /// "1 unit", "3 units".
 [[nodiscard]] inline std::string plural(std::int64_t n, std::string_view one, std::string_view many) {
   return count(n) + " " + std::string(n == 1 ? one : many);

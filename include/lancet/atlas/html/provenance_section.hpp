@@ -86,7 +86,12 @@ inline constexpr std::string_view effect_lists[] = {"effects", "neurons", "mlp",
     };
     std::stable_sort(list->begin(), list->end(),
                      [&](auto const& a, auto const& b) { return size(a) > size(b); });
-    (*found)["units_omitted"] = list->size() - most;
+    std::int64_t already = 0;
+    if (auto const before = found->find("units_omitted");
+        before != found->end() && before->is_number_integer()) {
+      already = std::clamp<std::int64_t>(before->get<std::int64_t>(), 0, std::int64_t{1} << 53);
+    }
+    (*found)["units_omitted"] = already + static_cast<std::int64_t>(list->size() - most);
     list->erase(list->begin() + static_cast<std::ptrdiff_t>(most), list->end());
   }
   return document;

@@ -21,7 +21,7 @@ enum class notation { number, share, signed_share, whole };
     case notation::signed_share:
       return signed_number(100 * x, decimals) + "%";
     case notation::whole:
-      return count(std::llround(x));
+      return whole_number(x);
     case notation::number:
       break;
   }

@@ -43,7 +43,7 @@ template <class Format>
   return number_cell(x, [](double value) { return short_number(value); });
 }
 [[nodiscard]] inline cell whole_cell(std::optional<double> const& x) {
-  return number_cell(x, [](double value) { return count(std::llround(value)); });
+  return number_cell(x, [](double value) { return whole_number(value); });
 }
 [[nodiscard]] inline cell p_cell(std::optional<double> const& x) {
   return number_cell(x, [](double value) { return p_value(value); });
