@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small model with its data, made by other means than lancet's, and ways to run the program."""
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM = os.environ.get("LANCET_PROGRAM", "")
+
+WORDS = ["The", " nurse", " doctor", " teacher", " builder", " king", " queen", " said", " that", " and", " then", " she",
+         " he", " left", " home", ".", " a", " man", " woman", " went", " was", " here", "A", " very"]
+# A byte-level vocabulary has all printable ASCII characters and the line feed.
+WORDS += [letter for letter in map(chr, (10, *range(32, 127))) if letter not in WORDS]
+PEOPLE = [(" nurse", " builder"), (" teacher", " doctor"), (" nurse", " doctor"), (" teacher", " builder")]
+
+
+def write_safetensors(path, tensors):
+    """tensors: {name: (shape, floats)}"""
+    header, data = {}, b""
+    for name, (shape, values) in tensors.items():
+        raw = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def read_safetensors(path):
+    """{name: (type, shape, bytes)}"""
+    raw = Path(path).read_bytes()
+    size = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8:8 + size])
+    header.pop("__metadata__", None)
+    return {name: (info["dtype"], info["shape"], raw[8 + size:][slice(*info["data_offsets"])]) for name, info in header.items()}
+
+
+def make_model(folder, seed=1, tokenizer=True):
+    """A random Llama with a vocabulary of words."""
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    rng = random.Random(seed)
+    layers, width, heads, kv, dim, mlp, vocabulary = 2, 16, 4, 2, 4, 20, len(WORDS)
+    (folder / "config.json").write_text(json.dumps({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": vocabulary, "hidden_size": width,
+        "intermediate_size": mlp, "num_hidden_layers": layers, "num_attention_heads": heads, "num_key_value_heads": kv,
+        "head_dim": dim, "hidden_act": "silu", "max_position_embeddings": 32, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+        "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": True, "torch_dtype": "float32"}))
+
+    def matrix(rows, cols):
+        return [rows, cols], [rng.gauss(0, 1.2 / cols ** 0.5) for _ in range(rows * cols)]
+
+    tensors = {"model.embed_tokens.weight": matrix(vocabulary, width)}
+    for layer in range(layers):
+        at = f"model.layers.{layer}."
+        for name in ("input_layernorm", "post_attention_layernorm"):
+            tensors[at + name + ".weight"] = [width], [1.0] * width
+        for name, rows, cols in (("self_attn.q_proj", heads * dim, width), ("self_attn.k_proj", kv * dim, width),
+                                 ("self_attn.v_proj", kv * dim, width), ("self_attn.o_proj", width, heads * dim),
+                                 ("mlp.gate_proj", mlp, width), ("mlp.up_proj", mlp, width), ("mlp.down_proj", width, mlp)):
+            tensors[at + name + ".weight"] = matrix(rows, cols)
+    tensors["model.norm.weight"] = [width], [1.0] * width
+    write_safetensors(folder / "model.safetensors", tensors)
+    if tokenizer:
+        byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+        (folder / "tokenizer.json").write_text(json.dumps({
+            "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
+            "pre_tokenizer": byte_level, "post_processor": None, "decoder": byte_level,
+            "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+                      "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": True,
+                      "vocab": {word.replace(" ", "Ġ").replace("\n", "Ċ"): i for i, word in enumerate(WORDS)}, "merges": []}}))
+
+
+def pair_lines():
+    """Pairs of all splits; the same prompt never in two."""
+    lines = []
+    for split, start in (("train", "The"), ("validation", "A"), ("test", "The")):
+        for i, (one, other) in enumerate(PEOPLE):
+            end = " said that" if split != "test" else " went home and then"
+            lines.append({"clean": start + one + end, "corrupted": start + other + end, "answer": " she", "contrast": " he",
+                          "subject": one.strip(), "group": "g", "split": split, "number": i})
+    unique, seen = [], set()
+    for line in lines:  # PEOPLE repeats subjects
+        if (line["clean"], line["corrupted"]) not in seen:
+            seen.add((line["clean"], line["corrupted"]))
+            unique.append(line)
+    return unique
+
+
+def keep_lines():
+    return [{"clean": f"{start} {person} said that", "answer": answer, "contrast": other, "split": split}
+            for split, start in (("train", "The"), ("validation", "A very"), ("test", "A"))
+            for person, answer, other in (("king", " he", " she"), ("queen", " she", " he"))]
+
+
+def write_lines(path, items):
+    Path(path).write_text("".join(json.dumps(item) + "\n" for item in items))
+    return str(path)
+
+
+class ProgramTest(unittest.TestCase):
+    """A folder with a model `m`, pairs.jsonl, keep.jsonl, neutral.txt and held_out.txt."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not PROGRAM:
+            raise unittest.SkipTest("LANCET_PROGRAM is not set")
+        cls._folder = tempfile.TemporaryDirectory()
+        cls.folder = Path(cls._folder.name)
+        make_model(cls.folder / "m")
+        write_lines(cls.folder / "pairs.jsonl", pair_lines())
+        write_lines(cls.folder / "keep.jsonl", keep_lines())
+        (cls.folder / "neutral.txt").write_text("The man went home.\n\nA woman was here and then left.\n")
+        (cls.folder / "held_out.txt").write_text("The queen said that a man left.\n\nThe builder was very here.\n")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._folder.cleanup()
+
+    def start(self, *words, env=None, **how):
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("LANCET_")}
+        return subprocess.Popen([PROGRAM, *map(str, words)], cwd=self.folder, env={**clean, "LANCET_THREADS": "1", **(env or {})},
+                                stdin=subprocess.PIPE, stdout=how.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE, text=True, **how)
+
+    def run_program(self, *words, status=0, stdin="", env=None):
+        """Runs it; returns (stdout, stderr) after checking the exit status."""
+        with self.start(*words, env=env) as process:
+            out, err = process.communicate(stdin, timeout=600)
+        self.assertEqual(process.returncode, status, f"lancet {' '.join(map(str, words))}\n{out}\n{err}")
+        self.assertNotIn("\x1b", out + err)  # nothing is coloured where there is no terminal
+        return out, err
+
+    def json_of(self, *words, **how):
+        """Runs it with --json, which must be the only thing on stdout; one value a line."""
+        out, _ = self.run_program(*words, "--json", **how)
+        return [json.loads(line) for line in out.splitlines()]
+
+    def refused(self, status, sentence, *words, **how):
+        """The sentence on stderr is one line, and says what was got or missing."""
+        out, err = self.run_program(*words, "--quiet", status=status, **how)
+        self.assertIn(sentence, err)
+        self.assertEqual(len(err.strip().splitlines()), 1, err)
+        self.assertEqual(out, "")
+
+    def measured(self, summary):
+        for key in ("seconds", "load_seconds", "peak_bytes", "threads", "backend", "version"):
+            self.assertIn(key, summary)
+        self.assertGreater(summary["peak_bytes"], 0)
+        self.assertGreaterEqual(summary["seconds"], 0)
+
+
+def main():
+    if not PROGRAM:
+        print("SKIPPED: LANCET_PROGRAM does not name the program")
+        sys.exit(0)
+    unittest.main(verbosity=2)
