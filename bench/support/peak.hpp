@@ -25,7 +25,9 @@ template <int Bytes>
   using vec = typename lancet::gemm::detail::vector_of<float, Bytes>::type;
   vec factor = vec{} + 0.999F, term = vec{} + 0.001F;
   asm volatile("" : "+m"(factor), "+m"(term));  // no constants: the products must be done
-  vec sums[chains] = {};
+  vec sums[chains];
+  for (int c = 0; c < chains; ++c)
+    sums[c] = vec{} + static_cast<float>(c);  // no two alike: they must all be done
   for (index i = 0; i < steps; ++i)
     lancet::gemm::detail::unrolled<chains>([&](auto c) __attribute__((always_inline)) {
       sums[c] = sums[c] * factor + term;
