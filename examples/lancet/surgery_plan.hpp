@@ -23,7 +23,7 @@ struct surgery_options {
   std::vector<std::string> keep_pairs;
   std::string harm_name = "harm";
   index exact_examples = 24;    ///< training pairs on which effects are exact
-  std::vector<index> sizes{1, 2, 3, 5};
+  std::vector<index> sizes{1, 2, 3};
   index draws = 2;              ///< random circuits of each size
   double target = 0.7;          ///< reduction on validation pairs that a size must reach
   index rank = 4;
