@@ -135,6 +135,10 @@ nlohmann::ordered_json measures(common_options const& common) {
 }
 
 void print_summary(common_options const& common, nlohmann::ordered_json summary) {
+  if (summary.contains("format")) {  // a file's own version makes room for the program's
+    summary["format_version"] = summary["version"];
+    summary.erase("version");
+  }
   summary.update(measures(common));
   if (common.json)
     std::printf("%s\n", summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());

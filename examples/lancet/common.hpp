@@ -56,8 +56,8 @@ void add_common(CLI::App& verb, common_options& common, takes what);
 /// {"seconds": computing, "load_seconds": …, "peak_bytes": …, "threads": …, "backend": …, "version": …}
 [[nodiscard]] nlohmann::ordered_json measures(common_options const& common);
 
-/// The end of a verb: with --json the summary and `measures` as one line of JSON on stdout, else its scalars as
-/// "key  value" lines (nothing with --quiet).
+/// The end of a verb: the summary (of a document, whose `version` becomes `format_version`) and `measures`; with --json as
+/// one line of JSON on stdout, else its scalars as "key  value" lines (nothing with --quiet).
 void print_summary(common_options const& common, nlohmann::ordered_json summary);
 
 /// A sentence on stderr; nothing with --quiet.
