@@ -47,6 +47,7 @@ struct changes {
   adapter<B, proj::up> up{1, segment_2, a.width, a.mlp_width, 118};
   adapter<B, proj::down> down{1, segment_2, a.mlp_width, a.width, 120};
   affine<B, site::resid_post> offset{1, segment_0, a.width, 122};
+  affine<B, site::resid_post> offset_after{1, -1, a.width, 132};  // of the same value, once changed
   affine<B, site::q_in> query_input{2, segment_0, 2 * a.width, 124, a.width};  // heads 1 and 2
   affine<B, site::head_out> write{2, segment_2, a.width, 126, a.width};        // head 1
   frozen<B, site::mlp_scale> frozen_mlp_scale{2};
@@ -71,6 +72,7 @@ struct changes {
     f("linear<up> A", up.a), f("linear<up> B", up.b);
     f("linear<down> A", down.a), f("linear<down> B", down.b);
     f("resid_post factor", offset.factor), f("resid_post shift", offset.shift);
+    f("second resid_post factor", offset_after.factor), f("second resid_post shift", offset_after.shift);
     f("q_in factor", query_input.factor), f("q_in shift", query_input.shift);
     f("head_out factor", write.factor), f("head_out shift", write.shift);
     f("final factor", last.factor), f("final shift", last.shift);
@@ -79,7 +81,7 @@ struct changes {
   template <class F>
   auto with(F&& f) {
     return f(watch, input, own_input, scale, values, score, gate, pattern, frozen_scale, out, row, up, down,
-             offset, query_input, write, frozen_mlp_scale, last, slopes);
+             offset, offset_after, query_input, write, frozen_mlp_scale, last, slopes);
   }
 };
 
