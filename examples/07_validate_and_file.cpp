@@ -24,12 +24,10 @@ int main() {
       model, pairs.train(),
       {.metric = lancet::log_odds{}, .change = lancet::resample{}, .direction = lancet::denoise});
   auto circuit = lancet::select_circuit(effects, lancet::threshold{.magnitude = 0.3});
-  auto breaker = lancet::train(lancet::circuit_breaker{.rank = 2}, model, circuit,
-                               {.harm = pairs.train().pairs, .keep = stated.train().pairs},
-                               {.objective = lancet::counterfactual_gap{},
-                                .keep_weight = 1,
-                                .steps = 60,
-                                .optimizer = {.learning_rate = 0.02}});
+  auto breaker = lancet::train(
+      lancet::circuit_breaker{.rank = 2}, model, circuit,
+      {.harm = pairs.train().pairs, .keep = stated.train().pairs},
+      {.objective = lancet::counterfactual_gap{}, .keep_weight = 1, .steps = 60, .schedule = {.peak = 0.03}});
   breaker.trained_on_source = pairs.path();  // validate refuses lines that were trained on, too
   auto result = lancet::validate(
       model, breaker, {.harm = pairs.test(), .keep = {{"stated gender", stated.test()}}, .held_out = text},
