@@ -217,7 +217,7 @@ void run(common_options& common, options const& o) {
   nlohmann::ordered_json document = to_json(table, rows);
   document["settings"] = settings;
   if (!path.empty()) {
-    lancet::write_effects(path, table, rows, o.per_example, settings);
+    document = lancet::write_effects(path, table, rows, o.per_example, settings);
     part.remove();
   }
   show(common, std::move(document), path);

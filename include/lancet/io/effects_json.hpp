@@ -71,9 +71,9 @@ inline void write_example_effects(std::string const& path, effect_table const& t
 }
 
 /// Writes the document to `path`, with `settings` (free) as its member where they are not null; with `per_example` first
-/// the tensors beside it, under the same name with .safetensors.
-inline void write_effects(std::string const& path, effect_table const& table, std::vector<effect_summary> const& summaries,
-                          bool per_example = false, nlohmann::ordered_json const& settings = nullptr) {
+/// the tensors beside it, under the same name with .safetensors. Returns the document.
+inline nlohmann::ordered_json write_effects(std::string const& path, effect_table const& table, std::vector<effect_summary> const& summaries,
+                                            bool per_example = false, nlohmann::ordered_json const& settings = nullptr) {
   nlohmann::ordered_json document = to_json(table, summaries);
   if (!settings.is_null()) document["settings"] = settings;
   if (per_example) {
@@ -82,6 +82,7 @@ inline void write_effects(std::string const& path, effect_table const& table, st
     document["per_example"] = {{"file", tensors.substr(tensors.rfind('/') + 1)}, {"sha256", sha256_of_file(tensors)}};
   }
   write_file(path, detail::file_text(document));
+  return document;
 }
 
 /// What an effects file holds. Without per-example values, `table.effects` has the mean alone for each unit, and the

@@ -198,8 +198,9 @@ template <class B>
     throw file_error(weights, "holds " + std::to_string(stored.value()) + " numbers, the parts need " + std::to_string(numbers.value()));
   for (part_description const& d : parts) out.parts().push_back(make_part<B>(d, model.arch()));
   std::set<std::string> names;
-  for (auto const& t : out.tensors()) {
+  for (auto const& t : out.tensors())
     if (!names.insert(t.name).second) f["parts"].fail("parts with a place each, not two with tensor " + t.name);
+  for (auto const& t : out.tensors()) {
     std::vector<std::ptrdiff_t> const shape{t.value->rows(), t.value->cols()};
     auto const values = detail::read_scalars<typename B::scalar>(file.tensors().at(t.name, shape), weights);
     detail::require_finite(values, t.name, weights);
