@@ -22,8 +22,8 @@ namespace lancet_bench {
   a.head_dim = 64;
   a.mlp_width = 1536;
   a.vocabulary = 49152;
-  a.context = 2048;
-  a.rope_base = 10000;
+  a.context = 8192;
+  a.rope_base = 100000;
   a.rotary_dims = 64;
   a.score_scale = 0.125;
   return a;

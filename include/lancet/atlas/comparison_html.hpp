@@ -107,7 +107,8 @@ inline void compared_row(table& t, std::string const& name, std::optional<double
           .x = {"effect in the first run", range.low, range.high},
           .y = {"effect in the second run", range.low, range.high},
           .width = 440,
-          .height = 300});
+          .height = 300,
+          .right = 56});
   p.diagonal(range.low, range.high, "equal");
   p.markers(points, "found", shape::circle, 3.2);
   std::size_t const shared = static_cast<std::size_t>(std::count_if(

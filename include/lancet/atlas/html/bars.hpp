@@ -36,7 +36,7 @@ struct bar {
   double const bottom = top + row * static_cast<double>(bars.size());
   markup out =
       html("<svg class=\"plot bars\" role=\"img\" aria-label=\"", description, "\" viewBox=\"0 0 ", width,
-           " ", bottom + 12, "\"><text class=\"axis-title\" x=\"", left, "\" y=\"12\">", title, "</text>");
+           " ", bottom + 12, "\"><text class=\"axis-title\" x=\"", left, "\" y=\"10\">", title, "</text>");
   auto const at = ticks(x.of, 7);
   int const decimals = tick_decimals(at, x.of.style);
   for (double const t : at) {

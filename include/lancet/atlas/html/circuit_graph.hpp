@@ -63,7 +63,7 @@ class graph_grid {
     neurons_ = std::min<std::int64_t>(neurons, most_neurons);
     for (std::int64_t n = 0; n < neurons_; ++n) names_.push_back(n == 0 ? "neurons" : "");
     if (names_.empty()) names_.emplace_back("units");
-    step_ = std::clamp(680.0 / static_cast<double>(layers_), 16.0, 60.0);
+    step_ = std::clamp(680.0 / static_cast<double>(layers_), 16.0, 120.0);
     row_ = names_.size() > 24 ? 15 : 24;
   }
 
@@ -101,7 +101,7 @@ class graph_grid {
     markup out;
     for (std::int64_t r = 0; r < rows(); ++r) {
       double const y = at(0, r).y;
-      append(out, "<text class=\"tick\" x=\"", left - 44, "\" y=\"", y + 4, "\" text-anchor=\"end\">",
+      append(out, "<text class=\"tick\" x=\"", left - 50, "\" y=\"", y + 4, "\" text-anchor=\"end\">",
              names_[static_cast<std::size_t>(r)], "</text><path class=\"lattice\" d=\"M", at(0, r).x, " ", y,
              "H", at(layers_ - 1, r).x, "\" stroke-dasharray=\"0 ", step_, "\"></path>");
     }
@@ -116,7 +116,7 @@ class graph_grid {
   }
 
  private:
-  static constexpr double left = 128, top = 20;
+  static constexpr double left = 140, top = 20;
   static constexpr std::int64_t most_neurons = 6;
 
   [[nodiscard]] spot at(std::int64_t column, std::int64_t row) const {

@@ -117,7 +117,7 @@ struct trade {
         {{c.reduction, *c.change, NAN, NAN,
           c.name + ": reduction " + percent(c.reduction) + ", collateral " + change_percent(*c.change)}},
         style, c.surgery ? shape::diamond : shape::square, c.surgery ? 6 : 4.5);
-    double const lx = std::clamp(p.x()(c.reduction), 90.0, 690.0), ly = p.y()(*c.change);
+    double const lx = std::clamp(p.x()(c.reduction), 90.0, 650.0), ly = p.y()(*c.change);
     bool const taken = std::any_of(labels.begin(), labels.end(), [&](auto const& l) {
       return std::abs(l.first - lx) < 120 && std::abs(l.second - (ly - 12)) < 16;
     });

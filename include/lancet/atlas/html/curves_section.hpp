@@ -46,7 +46,9 @@ struct curve {
   if (points.empty()) return {};
   std::stable_sort(points.begin(), points.end(), [](point const& a, point const& b) { return a.x < b.x; });
   x_axis.low = x.low, x_axis.high = x.high > x.low ? x.high : x.low + 1;
+  bool const whole_is_most = c.style_of_axis == notation::share && y.high <= 1;
   y = y.padded();
+  if (whole_is_most) y.high = std::min(y.high, 1.0);
   plot p({.description = std::string(c.title) + " against " + x_axis.title,
           .x = x_axis,
           .y = {std::string(c.title), y.low, y.high, c.style_of_axis},

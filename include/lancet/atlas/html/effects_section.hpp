@@ -79,7 +79,7 @@ namespace detail {
   if (intervals) caption += "Whiskers are 95% intervals. ";
   if (grey)
     caption += "Grey, n.s.: not kept when the false discovery rate is held at " + percent(r.level, 0) + ". ";
-  if (!r.circuit.empty()) caption += "● is in the circuit.";
+  if (std::any_of(bars.begin(), bars.end(), [](bar const& b) { return b.marked; })) caption += "● is in the circuit.";
   return figure(bar_chart(bars, "effect" + (effect_unit.empty() ? "" : ", " + effect_unit), description),
                 html(caption), description, "wide");
 }
@@ -139,7 +139,8 @@ namespace detail {
             .x = {reference + " effect" + (r.unit.empty() ? "" : ", " + r.unit), range.low, range.high},
             .y = {estimator + " effect", range.low, range.high},
             .width = 440,
-            .height = 280});
+            .height = 280,
+            .right = 56});
     p.diagonal(range.low, range.high, "equal");
     p.markers(points, "found", shape::circle, 3.2);
     append(out,

@@ -57,7 +57,8 @@ struct paired_item {
           .x = {"before, " + quantity_name, range.low, range.high},
           .y = {"after, " + quantity_name, range.low, range.high},
           .width = 440,
-          .height = 280});
+          .height = 280,
+          .right = 76});
   p.diagonal(range.low, range.high, "unchanged");
   if (range.low < 0 && range.high > 0) p.horizontal(0, "");
   std::size_t n = 0;
@@ -134,9 +135,11 @@ struct paired_item {
     auto const fell =
         std::count_if(harm.begin(), harm.end(), [](auto const& i) { return i.after < i.before; });
     s.lede = "Harm fell on " + count(fell) + " of " +
-             plural(static_cast<std::int64_t>(harm.size()), "test example", "test examples") + ".";
-    if (auto const p = r.root["harm"]["p"].number())
-      s.lede += " " + r.root["harm"]["test"].text_or("Paired test") + ": " + p_text(*p) + ".";
+             plural(static_cast<std::int64_t>(harm.size()), "test example", "test examples");
+    if (auto const p = r.root["harm"]["p"].number()) {
+      s.lede += " (" + r.root["harm"]["test"].text_or("paired test") + ": " + p_text(*p) + ")";
+    }
+    s.lede += ".";
     s.body += detail::examples(harm, "items", "Test examples of the harm",
                                r.metric + (r.unit.empty() ? "" : " (" + r.unit + ")"));
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,7 +30,11 @@ namespace detail {
 
 /// The sentence the document gives, or one made of its numbers.
 [[nodiscard]] inline std::string verdict_sentence(report_view const& r) {
-  if (auto const given = r.root["verdict"]["sentence"].text()) return *given;
+  if (auto given = r.root["verdict"]["sentence"].text()) {
+    // "82 %" stays on one line.
+    for (std::size_t at = 0; (at = given->find(" %", at)) != given->npos;) given->replace(at, 1, "\u00A0");
+    return *given;
+  }
   auto const reduction = r.root["harm"]["reduction"].number();
   if (!reduction) return "This report holds no measurement of harm.";
   std::string const size = r.circuit_size();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lancet/atlas/html/circuit_graph.hpp"
+#include "lancet/atlas/html/effects_section.hpp"
 #include "lancet/atlas/html/heat_map.hpp"
 #include "lancet/atlas/html/report_view.hpp"
 #include "lancet/atlas/html/section.hpp"

@@ -132,11 +132,10 @@ class plot {
            "\" text-anchor=\"", std::string_view(flip ? "end" : "start"), "\">", label, "</text>");
   }
 
-  /// A dashed line between two points of the chart.
+  /// A dashed line from (from, from) to (to, to), with its meaning beside its end.
   void diagonal(double from, double to, std::string_view label) {
-    append(body_, "<path class=\"mark\" d=\"M", x_(from), " ", y_(from), "L", x_(to), " ", y_(to),
-           "\"></path>", "<text class=\"note\" x=\"", x_(to) - 6, "\" y=\"", y_(to) + 14,
-           "\" text-anchor=\"end\">", label, "</text>");
+    append(body_, "<path class=\"mark\" d=\"M", x_(from), " ", y_(from), "L", x_(to), " ", y_(to), "\"></path>");
+    ends_.push_back({x_(to) + 8, y_(to), std::string(label), "random"});
   }
 
   /// A shaded rectangle: the part of the chart where something holds.

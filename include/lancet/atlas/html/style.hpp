@@ -50,9 +50,9 @@ section.empty h2{font-size:1.0625rem;color:var(--soft)}
 section ul{padding-left:1.2rem}.checks.checks{padding:0;list-style:none;display:flex;flex-wrap:wrap;gap:.4rem 1.5rem;margin:1rem 0 0;font-size:.9375rem;color:var(--soft)}
 .checks span{font-weight:700}.checks em{font-style:normal;font-weight:600}
 .checks .pass span,.checks .pass em{color:var(--pos-ink)}.checks .fail span,.checks .fail em{color:var(--neg-ink)}
-.harm{display:grid;grid-template-columns:minmax(11rem,15rem) minmax(0,1fr);gap:1.5rem 2.5rem;align-items:center;margin:2rem 0 .5rem}
-.big b{display:block;font-size:clamp(3.25rem,8vw,5.25rem);line-height:1;font-weight:300;letter-spacing:-.05em}
-.big span{display:block;color:var(--soft);font-size:.9375rem;line-height:1.45;margin-top:.6rem}
+.harm{display:grid;grid-template-columns:minmax(11rem,max-content) minmax(0,1fr);gap:1.5rem 2.5rem;align-items:center;margin:2rem 0 .5rem}
+.big b{display:block;white-space:nowrap;font-size:clamp(3.25rem,7.5vw,5rem);line-height:1;font-weight:300;letter-spacing:-.05em}
+.big span{display:block;max-width:15rem;color:var(--soft);font-size:.9375rem;line-height:1.45;margin-top:.6rem}
 .harm figcaption{margin:0 0 .25rem;max-width:none}.harm .test{color:var(--soft);font-size:.875rem}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));gap:1.5rem 2rem;margin-top:1.75rem;padding-top:1.5rem;border-top:1px solid var(--line)}
 .tile dt{font-size:.875rem;color:var(--soft)}
