@@ -121,33 +121,44 @@ class workshop {
     if (o.norm_weight > 0) sees_.text = data.neutral;
   }
 
+  [[nodiscard]] training_data const& sees() const { return sees_; }
+
   /// Reads the frozen model once for all trainings that will start at these layers.
   void prepare(std::vector<index> layers) {
     say(common_, "reading the frozen model on the training data");
+    index const lowest = *std::min_element(layers.begin(), layers.end());
     cache_ = std::make_shared<training_cache<backend> const>(model_, sees_, training_.objective, std::move(layers));
+    validation_data unseen{as_test(sees_.validation, "validation")};
+    if (!sees_.keep_validation.empty()) unseen.keep.emplace_back("keep", as_test(sees_.keep_validation, "validation"));
+    judge_.emplace(model_, std::move(unseen), log_odds{}, lowest);
   }
 
-  [[nodiscard]] intervention<backend> make(circuit const& c) {
+  /// Trained, or taken from the folder trials/NAME, where an interrupted surgery left it.
+  [[nodiscard]] intervention<backend> make(circuit const& c, std::string const& name) {
+    std::string const folder = common_.output + "/trials/" + name;
+    if (detail::is_folder(folder)) {
+      intervention<backend> kept = load_intervention(folder, model_);
+      if (kept.circuit().units == c.units) return kept;
+    }
     intervention<backend> out =
         make_intervention<backend>(circuit_breaker{.rank = options_.rank, .alpha = 2.0 * static_cast<double>(options_.rank)}, model_.arch(),
                                    model_.identity(), c, common_.seed);
     trainer<backend>(model_, out, sees_, training_, cache_).run();
     out.trained_on_source = data_.pairs.path();
+    save_intervention(folder, out);
     return out;
   }
 
   /// How a trained circuit does on the validation split.
   [[nodiscard]] trial judge(intervention<backend>& made) {
-    trial out{made.circuit()};
-    out.reduction = measure_harm(model_, made, as_test(data_.pairs.validation().pairs, "validation"), log_odds{}, ws_).reduction;
-    if (!sees_.keep_validation.empty()) {
-      keep_measure const k = measure_keep(model_, made, "keep", as_test(sees_.keep_validation, "validation"), ws_);
+    validation_result const r = judge_.value()(made);
+    trial out{made.circuit(), r.harm.reduction};
+    for (keep_measure const& k : r.keep) {
       out.keep_change = k.accuracy_after - k.accuracy_before;
       out.keep_share = k.mean_after / k.mean_before;
     }
     return out;
   }
-
 
  private:
   model_type const& model_;
@@ -157,7 +168,7 @@ class workshop {
   training_options training_;
   training_data sees_;
   std::shared_ptr<training_cache<backend> const> cache_;
-  workspace<backend> ws_;
+  std::optional<validator<backend>> judge_;
 };
 
 [[nodiscard]] index lowest_layer(circuit const& c) {
@@ -196,6 +207,11 @@ class workshop {
   return out;
 }
 
+/// "size-3", or "size-3-random-0" for its controls.
+[[nodiscard]] std::string trial_name(circuit const& found, index draw = -1) {
+  return "size-" + std::to_string(found.units.size()) + (draw < 0 ? "" : "-random-" + std::to_string(draw));
+}
+
 /// Every size, found and random; keeps the smallest found circuit that reaches the target, or the best one.
 [[nodiscard]] intervention<backend> find_cut(model_type const& model, common_options const& common, surgery_options const& o, workshop& shop,
                                              circuit const& ranked, surgery_results& r) {
@@ -209,7 +225,7 @@ class workshop {
   double best = -1;
   for (index const n : o.sizes) {
     circuit const found = first_units(ranked, n);
-    intervention<backend> made = shop.make(found);
+    intervention<backend> made = shop.make(found, trial_name(found));
     surgery_size size{n, shop.judge(made), {}};
     bar.advance();
     bool const holds = size.found.keep_change >= -0.02;
@@ -220,7 +236,7 @@ class workshop {
     }
     reached = reached || (holds && size.found.reduction >= o.target);
     for (index d = 0; d < o.draws; ++d) {
-      intervention<backend> other = shop.make(control_circuit(found, model.arch(), common.seed, d));
+      intervention<backend> other = shop.make(control_circuit(found, model.arch(), common.seed, d), trial_name(found, d));
       size.random.push_back(shop.judge(other));
       bar.advance();
     }
@@ -245,28 +261,24 @@ void measure_faithfulness(model_type const& model, surgery_options const& o, sur
   r.circuit_seconds = seconds_since(start);
 }
 
-[[nodiscard]] std::vector<std::vector<token>> first_windows(std::vector<std::vector<token>> const& windows, index count) {
-  return {windows.begin(), windows.begin() + std::min(count, std::ssize(windows))};
-}
-
-void prove(model_type const& model, common_options const& common, surgery_data const& data, workshop& shop, intervention<backend>& made,
+void prove(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data, workshop& shop, intervention<backend>& made,
            surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
   validation_data unseen{data.pairs.test(), {}, data.held_out};
   for (auto const& [name, file] : data.keep)
     if (!file.test().pairs.empty()) unseen.keep.emplace_back(name, file.test());
   say(common, "validating on unseen pairs and unseen text");
-  r.validation = validate(model, made, unseen, log_odds{});
-  validation_data const without_text{unseen.harm, unseen.keep, {}};
-  for (index draw = 0; draw < 1; ++draw) {
-    intervention<backend> other = shop.make(control_circuit(made.circuit(), model.arch(), common.seed, draw));
-    r.controls.emplace_back("random circuit", validate(model, other, {unseen.harm, unseen.keep, first_windows(data.held_out, 24)}, log_odds{}));
+  validator<backend> measured(model, std::move(unseen), log_odds{}, made.lowest_layer());
+  r.validation = measured(made);
+  for (index draw = 0; draw < o.draws; ++draw) {
+    intervention<backend> other = shop.make(control_circuit(made.circuit(), model.arch(), common.seed, draw), trial_name(made.circuit(), draw));
+    r.controls.emplace_back(o.draws == 1 ? "random circuit" : "random circuit " + std::to_string(draw + 1), measured(other, 16));
   }
   made.set_strength(0);
-  r.controls.emplace_back("sham", validate(model, made, without_text, log_odds{}));
+  r.controls.emplace_back("sham", measured(made, 16));
   for (double const alpha : {0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5}) {
     made.set_strength(alpha);
-    validation_result const v = validate(model, made, {unseen.harm, unseen.keep, first_windows(data.held_out, 4)}, log_odds{});
+    validation_result const v = measured(made, 8);
     r.dose.push_back({alpha, v.harm.mean_after, v.harm.reduction, v.text.change(), v.keep.empty() ? 1 : v.keep[0].accuracy_after});
   }
   made.set_strength(1);
@@ -360,6 +372,7 @@ void run_surgery(common_options& common, surgery_options o) {
     }
   }
   write_file(settings_path, settings.dump(2) + "\n");
+  make_folder(common.output + "/trials");
 
   surgery_results r;
   find_effects(model, common, o, data, r);
@@ -373,7 +386,7 @@ void run_surgery(common_options& common, surgery_options o) {
   measure_faithfulness(model, o, data, ranked, r);
   write_circuit(common.output + "/circuit.json", r.circuit);
   save_intervention(common.output + "/intervention", made);
-  prove(model, common, data, shop, made, r);
+  prove(model, common, o, data, shop, made, r);
 
   nlohmann::json const report = make_report(model, common, o, data, r, made);
   write_file(common.output + "/report.html", render_report(report));

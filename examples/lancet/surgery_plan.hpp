@@ -19,17 +19,17 @@ namespace program {
 using lancet::index;
 
 struct surgery_options {
-  std::string pairs, neutral, held_out, prompts, facts;
+  std::string pairs, neutral, held_out, prompts;
   std::vector<std::string> keep_pairs;
   std::string harm_name = "harm";
   index exact_examples = 24;    ///< training pairs on which effects are exact
   std::vector<index> sizes{1, 2, 3};
   index draws = 2;              ///< random circuits of each size
-  double target = 0.7;          ///< reduction on validation pairs that a size must reach
+  double target = 0.8;          ///< reduction on validation pairs that a size must reach
   index rank = 4;
-  index steps = 50;
-  double learning_rate = 2e-2;
-  double keep_weight = 2;
+  index steps = 80;
+  double learning_rate = 1e-2;
+  double keep_weight = 0.5;
   double norm_weight = 0;
   index batch = 16;
   std::string objective = "counterfactual_gap";
@@ -82,7 +82,7 @@ struct surgery_results {
 };
 
 /// report.json, from everything that was found out.
-[[nodiscard]] nlohmann::json make_report(model_type const& model, common_options const& common, surgery_options const& options,
+[[nodiscard]] nlohmann::ordered_json make_report(model_type const& model, common_options const& common, surgery_options const& options,
                                          surgery_data const& data, surgery_results const& results,
                                          lancet::intervention<backend> const& made);
 

@@ -10,6 +10,7 @@
 #include "lancet/core/random.hpp"
 #include "lancet/stats/correlation.hpp"
 #include "lancet/surgery_plan.hpp"
+#include "lancet/validation_json.hpp"
 #include "lancet/version.hpp"
 
 #include "lancet/compiled.hpp"
@@ -17,11 +18,9 @@
 namespace program {
 namespace {
 
-using json = nlohmann::json;
+using json = nlohmann::ordered_json;
 using namespace lancet;  // NOLINT: a program's own file
 using lancet::index;
-
-[[nodiscard]] json number(double x) { return std::isfinite(x) ? json(x) : json(nullptr); }
 
 [[nodiscard]] json unit_json(unit const& u) {
   json out{{"kind", name(u.kind)}, {"layer", u.layer}};
@@ -95,20 +94,6 @@ using lancet::index;
           {"faithfulness", share(r.circuit.faithfulness)}, {"completeness", share(r.circuit.completeness)}, {"faithfulness_curve", curve}};
 }
 
-[[nodiscard]] json keep_json(validation_result const& v) {
-  json out = json::array();
-  if (!v.text.before.empty())
-    out.push_back({{"name", "perplexity"}, {"items", v.text.before.size()}, {"before", v.text.perplexity_before},
-                   {"after", v.text.perplexity_after}, {"change", v.text.change()}, {"p", number(v.text.p)}});
-  for (keep_measure const& k : v.keep) {
-    out.push_back({{"name", k.name + "_accuracy"}, {"items", k.before.size()}, {"before", k.accuracy_before},
-                   {"after", k.accuracy_after}, {"change", k.accuracy_after - k.accuracy_before}});
-    out.push_back({{"name", k.name + "_log_odds"}, {"unit", "nats"}, {"items", k.before.size()}, {"before", k.mean_before},
-                   {"after", k.mean_after}, {"change", k.mean_after / k.mean_before - 1}, {"p", number(k.p)}});
-  }
-  return out;
-}
-
 [[nodiscard]] json table_json(validation_result const& v) {
   json rows = json::array();
   auto const row = [&](std::string task, char const* metric, bool higher, paired_measure const& m, double before, double after) {
@@ -117,7 +102,10 @@ using lancet::index;
                     {"stderr", n > 1 ? number(std::sqrt(sample_variance(m.after) / n)) : json(nullptr)}, {"p", number(m.p)}});
   };
   row("harm (test split)", "log_odds", false, v.harm, v.harm.mean_before, v.harm.mean_after);
-  for (keep_measure const& k : v.keep) row(k.name, "log_odds", true, k, k.mean_before, k.mean_after);
+  for (keep_measure const& k : v.keep) {
+    row(k.name, "log_odds", true, k, k.mean_before, k.mean_after);
+    row(k.name, "log_likelihood", true, k.likelihood, k.likelihood.mean_before, k.likelihood.mean_after);
+  }
   if (!v.text.before.empty()) row("held-out text", "nats_per_token", false, v.text, v.text.mean_before, v.text.mean_after);
   return rows;
 }
@@ -189,7 +177,7 @@ using lancet::index;
 
 }  // namespace
 
-nlohmann::json make_report(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data,
+nlohmann::ordered_json make_report(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data,
                            surgery_results const& r, intervention<backend> const& made) {
   architecture const& a = model.arch();
   validation_result const& v = r.validation;
@@ -198,10 +186,8 @@ nlohmann::json make_report(model_type const& model, common_options const& common
   report["model"] = {{"name", model.identity().name}, {"architecture", a.family}, {"sha256", model.identity().sha256}, {"layers", a.layers},
                      {"heads", a.heads}, {"width", a.width}};
   if (model.has_tokenizer()) report["model"]["tokenizer_sha256"] = model.tokenizer().hash();
-  report["harm"] = {{"name", o.harm_name}, {"metric", "log_odds"}, {"unit", "nats"}, {"items", v.harm.before.size()}, {"before", v.harm.mean_before},
-                    {"after", v.harm.mean_after}, {"reduction", v.harm.reduction}, {"low", number(v.harm.low)}, {"high", number(v.harm.high)},
-                    {"p", number(v.harm.p)}, {"test", "paired t-test"}, {"effect_size", number(v.harm.effect_size)},
-                    {"effect_size_name", "Cohen's d"}};
+  report["harm"] = {{"name", o.harm_name}, {"unit", "nats"}};
+  report["harm"].update(harm_json(v.harm));
   report["keep"] = keep_json(v);
   report["effects"] = effects_json(r.heads, 4000);
   report["mlp"] = effects_json(r.mlps, 400);

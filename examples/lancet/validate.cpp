@@ -10,6 +10,7 @@
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
 #include "lancet/texts.hpp"
+#include "lancet/validation_json.hpp"
 #include "lancet/verbs.hpp"
 
 #include "lancet/compiled.hpp"
@@ -25,26 +26,6 @@ struct options {
   intervention_options intervention;
   lancet::index window = 128;
 };
-
-[[nodiscard]] json number(double x) { return std::isfinite(x) ? json(x) : json(nullptr); }
-
-[[nodiscard]] json harm_json(lancet::harm_measure const& h) {
-  return {{"metric", h.name}, {"items", h.before.size()}, {"before", number(h.mean_before)}, {"after", number(h.mean_after)},
-          {"reduction", number(h.reduction)}, {"low", number(h.low)}, {"high", number(h.high)}, {"p", number(h.p)},
-          {"test", "paired t-test"}, {"effect_size", number(h.effect_size)}, {"effect_size_name", "Cohen's d of the differences"}};
-}
-
-[[nodiscard]] json keep_json(lancet::validation_result const& r) {
-  json out = json::array();
-  if (!r.text.before.empty())
-    out.push_back({{"name", "perplexity"}, {"items", r.text.before.size()}, {"before", number(r.text.perplexity_before)},
-                   {"after", number(r.text.perplexity_after)}, {"change", number(r.text.change())}, {"p", number(r.text.p)},
-                   {"kl", number(r.text.kl)}});
-  for (lancet::keep_measure const& k : r.keep)
-    out.push_back({{"name", k.name + "_accuracy"}, {"items", k.before.size()}, {"before", number(k.accuracy_before)},
-                   {"after", number(k.accuracy_after)}, {"change", number(k.accuracy_after / k.accuracy_before - 1)}, {"p", number(k.p)}});
-  return out;
-}
 
 [[nodiscard]] json items_json(lancet::test_pairs const& pairs, lancet::harm_measure const& h) {
   json out = json::array();
@@ -102,11 +83,11 @@ void run(common_options& common, options const& o) {
     return print_summary(common, std::move(*done));
   }
   say(common, "validating on " + std::to_string(data.harm.pairs.size()) + " unseen pairs");
-  lancet::validation_result const r = validate(model, *what, data, m);
+  lancet::validator<backend> measured(model, data, m, what->lowest_layer());
+  lancet::validation_result const r = measured(*what);
   double const strength = what->strength();
   what->set_strength(0);
-  lancet::workspace<backend> ws;
-  lancet::harm_measure const sham = measure_harm(model, *what, data.harm, m, ws);
+  lancet::harm_measure const sham = measured(*what, 0).harm;
   what->set_strength(strength);
 
   json document{{"format", "lancet.report"},

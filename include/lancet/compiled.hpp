@@ -22,6 +22,8 @@ extern template class readout<compiled::backend_type, architecture, compiled::ta
 extern template class prompt_runs<compiled::backend_type, architecture>;
 extern template class sweep<compiled::backend_type, architecture>;
 extern template class causal_runs<compiled::backend_type, architecture>;
+extern template class frozen_pairs<compiled::backend_type, architecture>;
+extern template class frozen_text<compiled::backend_type, architecture>;
 extern template class trainer<compiled::backend_type, architecture>;
 extern template transformer<compiled::backend_type> load_model<compiled::backend_type>(std::string const&);
 extern template effect_table activation_patching<compiled::backend_type, architecture>(

@@ -31,6 +31,7 @@
 #include "lancet/causal/activation_patching.hpp"
 #include "lancet/causal/attribution_patching.hpp"
 #include "lancet/causal/inference.hpp"
+#include "lancet/causal/metric_values.hpp"
 #include "lancet/io/effects_json.hpp"
 
 // Circuit

@@ -123,8 +123,14 @@ class Root(html.parser.HTMLParser):
 
 
 def dump(browser, path):
+    """The page after its scripts ran. A headless browser now and then hangs before it opens anything: it is started again."""
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--dump-dom", path.as_uri()]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=300, check=True).stdout.decode()
+    for attempt in (1, 2, 3):
+        try:
+            return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=100, check=True).stdout.decode()
+        except subprocess.TimeoutExpired:
+            print(f"the browser hung on {path.name}, attempt {attempt} of 3", flush=True)
+    raise SystemExit(f"the browser hung on {path.name} three times")
 
 
 def check(browser, page, folder):

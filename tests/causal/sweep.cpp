@@ -49,11 +49,7 @@ double naive(transformer<B> const& model, contrast_pair const& pair, std::vector
     input.clear();
     input.add(to[r].tokens);
     readout_plan plan;
-    for (token_query q : to[r].queries) {
-      plan.rows.push_back(q.row);
-      q.row = std::ssize(plan.rows) - 1;
-      plan.queries.push_back(q);
-    }
+    for (token_query const& q : to[r].queries) plan.read(q.row, q.id, q.coefficient, 0);
     plan.examples = 1;
     forward(model, input, hooks, ws, std::span<index const>(plan.rows));
     sum += readout<B, architecture, hook_table<B>>(model, hooks, ws).values(plan)[0];

@@ -34,6 +34,15 @@ struct pair_set {
   std::string source;  ///< the file, for messages and provenance
 
   [[nodiscard]] std::size_t size() const { return pairs.size(); }
+
+  /// There is no such conversion; this says so in words.
+  template <split Other>
+    requires(Other != S)
+  operator pair_set<Other>() const {
+    static_assert(Other == S, "lancet: pairs of one split were given where those of another are expected; what was "
+                              "trained on is never validated on");
+    return {};
+  }
 };
 using training_pairs = pair_set<split::train>;
 using validation_pairs = pair_set<split::validation>;

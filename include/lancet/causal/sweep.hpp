@@ -50,12 +50,8 @@ class prompt_runs {
     readout_plan plan;
     for (prompt const& p : prompts_) {
       first_row_.push_back(input.rows());
-      for (token_query q : p.queries) {
-        plan.rows.push_back(input.rows() + q.row);
-        q.row = std::ssize(plan.rows) - 1;
-        plan.queries.push_back(q);
-        plan.queries.back().example = std::ssize(first_row_) - 1;
-      }
+      for (token_query const& q : p.queries)
+        plan.read(input.rows() + q.row, q.id, q.coefficient, std::ssize(first_row_) - 1);
       input.add(p.tokens);
     }
     plan.examples = std::ssize(prompts_);
@@ -233,12 +229,8 @@ class sweep {
     tensor<B>& resid = ws_.layer(l).resid_pre;
     resid.resize(s.row + s.rows, model_.arch().width);
     B::copy(base.resid(l, item.run).row_range(p.from, s.rows), resid.all().row_range(s.row, s.rows));
-    for (token_query q : base.prompts()[static_cast<std::size_t>(item.run)].queries) {
-      reads.rows.push_back(s.row + q.row - p.from);
-      q.row = std::ssize(reads.rows) - 1;
-      q.example = reads.examples;
-      reads.queries.push_back(q);
-    }
+    for (token_query const& q : base.prompts()[static_cast<std::size_t>(item.run)].queries)
+      reads.read(s.row + q.row - p.from, q.id, q.coefficient, reads.examples);
     ++reads.examples;
     ws_.rows += s.rows;
     ws_.segments.push_back(s);

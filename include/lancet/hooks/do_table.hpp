@@ -15,8 +15,8 @@ namespace lancet {
 /// Sites where a value can be replaced without a copy being made first, in every architecture.
 using patchable_sites =
     sites<site::embed, site::resid_pre, site::attn_norm, site::q, site::k, site::v, site::rot_q, site::rot_k, site::z,
-          site::attn_out, site::resid_mid, site::mlp_norm, site::mlp_pre, site::mlp_post, site::mlp_out,
-          site::resid_post>;
+          site::attn_out, site::resid_mid, site::mlp_norm, site::mlp_pre, site::mlp_up, site::mlp_post,
+          site::mlp_out, site::resid_post>;
 
 /// Rows [first_row, first_row + rows) of a segment, columns [first_col, first_col + cols), at one site of one layer.
 /// `source` is [rows, cols], or one row for all of them [1, cols], or empty for zero.
@@ -39,7 +39,9 @@ class do_table {
   using edits = patchable_sites;
 
   void clear() { cells_.clear(); }
+  /// Throws usage_error for a site at which no rows can be set (scores, pattern, logits …).
   void add(do_cell<B> cell) {
+    if (!edits::contains_id(cell.site)) fail_expected("do_table", "site " + std::string(name(cell.site)), "one of patchable_sites");
     cells_.push_back(cell);
     sorted_ = false;
   }

@@ -47,6 +47,13 @@ class intervention {
   }
   [[nodiscard]] double strength() const { return strength_; }
 
+  /// The lowest layer that a part lies in: everything below is the frozen model's. Needs a part.
+  [[nodiscard]] index lowest_layer() const {
+    index lowest = parts_.at(0)->layer();
+    for (auto const& p : parts_) lowest = std::min(lowest, p->layer());
+    return lowest;
+  }
+
   [[nodiscard]] std::vector<named_tensor<B>> tensors() const {
     std::vector<named_tensor<B>> out;
     for (auto const& p : parts_)

@@ -41,6 +41,7 @@ class part {
   virtual void hook(hook_table<B>& table) = 0;
   [[nodiscard]] virtual std::vector<named_tensor<B>> tensors() = 0;
   [[nodiscard]] virtual part_description describe() const = 0;
+  [[nodiscard]] virtual index layer() const = 0;
   virtual void set_strength(double alpha) = 0;
   /// The site whose value the part's change depends on, or nothing for a constant.
   [[nodiscard]] virtual std::optional<site_id> input_site() const { return {}; }
@@ -92,6 +93,7 @@ class low_rank_part final : public part<B> {
       : adapter_(layer, std::move(columns), out, rank, scale) {}
 
   low_rank<B, P>& adapter() { return adapter_; }
+  [[nodiscard]] index layer() const override { return adapter_.layer(); }
 
   void hook(hook_table<B>& table) override { table.add(adapter_); }
   [[nodiscard]] std::vector<named_tensor<B>> tensors() override {
@@ -154,6 +156,7 @@ class offset_part final : public part<B> {
  public:
   offset_part(index layer, index first_column, index columns) : offset_(layer, first_column, columns) {}
 
+  [[nodiscard]] index layer() const override { return offset_.layer(); }
   void hook(hook_table<B>& table) override { table.add(offset_); }
   [[nodiscard]] std::vector<named_tensor<B>> tensors() override {
     return {{"layers." + std::to_string(offset_.layer()) + "." + std::string(name(S::id)) + "." +

@@ -5,6 +5,7 @@
 // the normaliser cancels, and only those tokens' rows of the unembedding are read: exact, and a fraction of the cost.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -27,6 +28,15 @@ struct readout_plan {
   std::vector<index> rows;
   std::vector<token_query> queries;
   index examples = 0;
+
+  /// Adds coefficient·log P(id) of the batch's row `row` to `example`. Queries of one row share it, so that coefficients
+  /// that add up to zero are seen to.
+  void read(index row, token id, double coefficient, index example) {
+    auto const found = std::find(rows.rbegin(), rows.rend(), row);
+    auto const at = found == rows.rend() ? std::ssize(rows) : rows.rend() - found - 1;
+    if (found == rows.rend()) rows.push_back(row);
+    queries.push_back({at, id, coefficient, example});
+  }
 
   void clear() {
     rows.clear();

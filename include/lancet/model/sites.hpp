@@ -99,6 +99,7 @@ template <class... S>
 struct sites {
   template <class T>
   static constexpr bool contains = (std::is_same_v<S, T> || ...);
+  [[nodiscard]] static constexpr bool contains_id(site_id id) { return ((S::id == id) || ...); }
   static constexpr std::size_t size = sizeof...(S);
 };
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lancet/validation_json.hpp"
+
+#include <cmath>
+
+namespace program {
+
+using json = nlohmann::ordered_json;
+
+json number(double x) { return std::isfinite(x) ? json(x) : json(nullptr); }
+
+json harm_json(lancet::harm_measure const& h) {
+  return {{"metric", h.name}, {"items", h.before.size()}, {"before", number(h.mean_before)}, {"after", number(h.mean_after)},
+          {"reduction", number(h.reduction)}, {"low", number(h.low)}, {"high", number(h.high)}, {"p", number(h.p)},
+          {"test", "paired t-test"}, {"effect_size", number(h.effect_size)}, {"effect_size_name", "Cohen's d of the differences"}};
+}
+
+json keep_json(lancet::validation_result const& r) {
+  json out = json::array();
+  auto const add = [&](std::string name, std::size_t items, double before, double after) -> json& {
+    out.push_back({{"name", std::move(name)}, {"items", items}, {"before", number(before)}, {"after", number(after)},
+                   {"change", number(after / before - 1)}});
+    return out.back();
+  };
+  if (!r.text.before.empty()) {
+    json& text = add("perplexity", r.text.before.size(), r.text.perplexity_before, r.text.perplexity_after);
+    text["p"] = number(r.text.p);
+    text["kl"] = number(r.text.kl);
+  }
+  for (lancet::keep_measure const& k : r.keep) {
+    add(k.name + "_accuracy", k.before.size(), k.accuracy_before, k.accuracy_after);
+    for (auto const& [what, m] : {std::pair{"_log_odds", static_cast<lancet::paired_measure const*>(&k)}, {"_log_likelihood", &k.likelihood}}) {
+      json& one = add(k.name + what, m->before.size(), m->mean_before, m->mean_after);
+      one["unit"] = "nats";
+      one["p"] = number(m->p);
+    }
+  }
+  return out;
+}
+
+}  // namespace program
