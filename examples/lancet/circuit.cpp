@@ -97,7 +97,7 @@ void add_circuit(CLI::App& app, common_options& common) {
   verb.add_option("--pairs", o->pairs, "contrast pairs on which the circuit is measured (needs --model)");
   verb.add_option("--split", o->split, "train, validation or test [validation]");
   verb.add_option("--do", o->change, "ablation: resample or zero [that of the effects]");
-  verb.add_option("--metric", o->metric, "log_odds, log_likelihood or probability [that of the effects]");
+  verb.add_option("--metric", o->metric, "log_odds, log_likelihood, probability or kl_divergence [that of the effects]");
   verb.add_option("--prune", o->prune, "drop units while this share of the circuit's effect stays (needs --pairs)")->check(CLI::Range(0.01, 1.0));
   verb.callback([&common, o] { run(common, *o); });
 }

@@ -236,7 +236,7 @@ void add_effects(CLI::App& app, common_options& common) {
   verb.add_option("--at", o->at, "positions: all at once, each on its own, or the last [all]");
   verb.add_option("--do", o->change, "what a unit is set to: resample, zero, mean or noise [resample]");
   verb.add_option("--direction", o->direction, "denoise: clean values into the corrupted run; noise: the other way round [denoise; noise with zero and mean]");
-  verb.add_option("--metric", o->metric, "log_odds, log_likelihood or probability [log_odds]");
+  verb.add_option("--metric", o->metric, "log_odds, log_likelihood, probability or kl_divergence [log_odds]");
   verb.add_option("--estimator", o->estimator, "exact, attribution or attribution_ig [exact]");
   verb.add_option("--steps", o->steps, "of attribution_ig [5]")->check(CLI::Range(1, 10000));
   verb.add_option("--window", o->window, "layers that are patched together [1]")->check(CLI::Range(1, 4096));

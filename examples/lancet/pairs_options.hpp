@@ -13,7 +13,8 @@ namespace program {
 
 [[nodiscard]] inline lancet::metric choose_metric(std::string const& word) {
   return choose<lancet::metric>("--metric", word,
-                                {{"log_odds", lancet::log_odds{}}, {"log_likelihood", lancet::log_likelihood{}}, {"probability", lancet::probability{}}});
+                                {{"log_odds", lancet::log_odds{}}, {"log_likelihood", lancet::log_likelihood{}}, {"probability", lancet::probability{}},
+                                 {"kl_divergence", lancet::kl_divergence{}}});
 }
 
 [[nodiscard]] inline lancet::pair_file read_pair_file(model_type const& model, std::string const& path) {

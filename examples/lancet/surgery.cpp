@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lancet/surgery.hpp"
 
-#include <sys/stat.h>
+#include <filesystem>
 
 #include "lancet/atlas/atlas.hpp"
 #include "lancet/atlas/entry_of_report.hpp"
@@ -12,6 +12,7 @@
 #include "lancet/io/planted_files.hpp"
 #include "lancet/io/settings.hpp"
 #include "lancet/model/generate.hpp"
+#include "lancet/output.hpp"
 #include "lancet/surgery_plan.hpp"
 #include "lancet/version.hpp"
 
@@ -32,7 +33,7 @@ using lancet::index;
   surgery_data data{read_pairs(o.pairs, tokens), {}, {}, {}, {}, {}};
   data.hashes[o.pairs] = data.pairs.sha256();
   for (std::string const& path : o.keep_pairs) {
-    data.keep.emplace_back(detail::stem_of(path), read_pairs(path, tokens));
+    data.keep.emplace_back(std::filesystem::path(path).stem().string(), read_pairs(path, tokens));
     data.hashes[path] = data.keep.back().second.sha256();
   }
   data.neutral = read_text_windows(o.neutral, tokens, o.window);
@@ -126,11 +127,10 @@ class workshop {
   /// Reads the frozen model once for all trainings that will start at these layers.
   void prepare(std::vector<index> layers) {
     say(common_, "reading the frozen model on the training data");
-    index const lowest = *std::min_element(layers.begin(), layers.end());
-    cache_ = std::make_shared<training_cache<backend> const>(model_, sees_, training_.objective, std::move(layers));
+    cache_ = std::make_shared<training_cache<backend> const>(model_, sees_, training_.objective, layers);
     validation_data unseen{as_test(sees_.validation, "validation")};
     if (!sees_.keep_validation.empty()) unseen.keep.emplace_back("keep", as_test(sees_.keep_validation, "validation"));
-    judge_.emplace(model_, std::move(unseen), log_odds{}, lowest);
+    judge_.emplace(model_, std::move(unseen), log_odds{}, std::move(layers));
   }
 
   /// Trained, or taken from the folder trials/NAME, where an interrupted surgery left it.
@@ -212,18 +212,19 @@ class workshop {
   return "size-" + std::to_string(found.units.size()) + (draw < 0 ? "" : "-random-" + std::to_string(draw));
 }
 
-/// Every size, found and random; keeps the smallest found circuit that reaches the target, or the best one.
+/// Sizes, found and random, up to the smallest found circuit that reaches the target; without one, the best one.
 [[nodiscard]] intervention<backend> find_cut(model_type const& model, common_options const& common, surgery_options const& o, workshop& shop,
                                              circuit const& ranked, surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
   std::vector<index> layers;
   for (index const n : o.sizes) layers.push_back(lowest_layer(first_units(ranked, n)));
   shop.prepare(layers);
-  progress bar(progress_of(common, "training", std::ssize(o.sizes) * (1 + o.draws)));
+  progress bar(progress_of(common, "training, at most", std::ssize(o.sizes) * (1 + o.draws)));
   std::optional<intervention<backend>> chosen;
   bool reached = false;
   double best = -1;
   for (index const n : o.sizes) {
+    if (reached && !o.every_size) break;
     circuit const found = first_units(ranked, n);
     intervention<backend> made = shop.make(found, trial_name(found));
     surgery_size size{n, shop.judge(made), {}};
@@ -268,7 +269,7 @@ void prove(model_type const& model, common_options const& common, surgery_option
   for (auto const& [name, file] : data.keep)
     if (!file.test().pairs.empty()) unseen.keep.emplace_back(name, file.test());
   say(common, "validating on unseen pairs and unseen text");
-  validator<backend> measured(model, std::move(unseen), log_odds{}, made.lowest_layer());
+  validator<backend> measured(model, std::move(unseen), log_odds{}, {made.lowest_layer()});
   r.validation = measured(made);
   for (index draw = 0; draw < o.draws; ++draw) {
     intervention<backend> other = shop.make(control_circuit(made.circuit(), model.arch(), common.seed, draw), trial_name(made.circuit(), draw));
@@ -295,17 +296,9 @@ void prove(model_type const& model, common_options const& common, surgery_option
   r.validation_seconds = seconds_since(start);
 }
 
-void make_folder(std::string const& path) {
-  for (std::size_t slash = 1; slash != path.npos;) {
-    slash = path.find('/', slash + 1);
-    if (::mkdir(path.substr(0, slash).c_str(), 0777) != 0 && errno != EEXIST)
-      throw resource_error("cannot make the folder " + path.substr(0, slash));
-  }
-}
-
 [[nodiscard]] nlohmann::json settings_of(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data) {
   return {{"model", model.identity().sha256}, {"data", data.hashes}, {"seed", common.seed}, {"exact_examples", o.exact_examples},
-          {"sizes", o.sizes}, {"draws", o.draws}, {"target", o.target}, {"rank", o.rank}, {"steps", o.steps},
+          {"sizes", o.sizes}, {"every_size", o.every_size}, {"draws", o.draws}, {"target", o.target}, {"rank", o.rank}, {"steps", o.steps},
           {"learning_rate", o.learning_rate}, {"keep_weight", o.keep_weight}, {"norm_weight", o.norm_weight}, {"batch", o.batch},
           {"objective", o.objective}, {"window", o.window}, {"version", version}};
 }
@@ -333,7 +326,7 @@ void show(common_options const& common, surgery_results const& r, std::string co
 
 /// `--model planted` writes the planted model and its data into the output folder, and works on those.
 void use_planted(common_options& common, surgery_options& o) {
-  make_folder(common.output);
+  make_folders(common.output);
   std::string const folder = common.output + "/planted";
   if (!detail::is_folder(folder)) save_planted(folder);
   common.model = folder;
@@ -362,7 +355,7 @@ void run_surgery(common_options& common, surgery_options o) {
                            {"steps_a_training", o.steps}});
     return;
   }
-  make_folder(common.output);
+  make_folders(common.output);
   if (detail::is_file(settings_path)) {
     require_same_settings(read_json(settings_path), settings, common.output);
     if (detail::is_file(report_path)) {
@@ -372,7 +365,7 @@ void run_surgery(common_options& common, surgery_options o) {
     }
   }
   write_file(settings_path, settings.dump(2) + "\n");
-  make_folder(common.output + "/trials");
+  make_folders(common.output + "/trials");
 
   surgery_results r;
   find_effects(model, common, o, data, r);
@@ -415,6 +408,7 @@ void add_surgery(CLI::App& app, common_options& common) {
   verb->add_option("--harm-name", o.harm_name, "what the report calls the harm");
   verb->add_option("--exact-examples", o.exact_examples, "training pairs for exact effects")->check(CLI::Range(2, 100000));
   verb->add_option("--sizes", o.sizes, "circuit sizes to try, ascending")->delimiter(',')->check(CLI::Range(1, 100000));
+  verb->add_flag("--every-size", o.every_size, "train every size, for the whole curve; else up to the first that reaches the target");
   verb->add_option("--draws", o.draws, "random circuits of each size")->check(CLI::Range(1, 1000));
   verb->add_option("--target", o.target, "reduction on validation that a size must reach")->check(CLI::Range(0.0, 1.0));
   verb->add_option("--rank", o.rank, "rank of each breaker")->check(CLI::Range(1, 512));

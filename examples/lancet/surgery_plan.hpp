@@ -23,13 +23,14 @@ struct surgery_options {
   std::vector<std::string> keep_pairs;
   std::string harm_name = "harm";
   index exact_examples = 24;    ///< training pairs on which effects are exact
-  std::vector<index> sizes{1, 2, 3};
-  index draws = 2;              ///< random circuits of each size
-  double target = 0.8;          ///< reduction on validation pairs that a size must reach
+  std::vector<index> sizes{1, 2, 3, 5};
+  bool every_size = false;      ///< train all sizes, not only up to the first that reaches the target
+  index draws = 3;              ///< random circuits of each size
+  double target = 0.85;         ///< reduction on validation pairs that a size must reach
   index rank = 4;
-  index steps = 80;
+  index steps = 100;
   double learning_rate = 1e-2;
-  double keep_weight = 0.5;
+  double keep_weight = 0.7;
   double norm_weight = 0;
   index batch = 16;
   std::string objective = "counterfactual_gap";

@@ -3,8 +3,8 @@
 #include "lancet/version.hpp"
 #include "lancet/validate/validate.hpp"
 
-#include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include "lancet/io/intervention_folder.hpp"
 #include "lancet/output.hpp"
@@ -60,8 +60,7 @@ void run(common_options& common, options const& o) {
     if (keep.test().pairs.empty()) throw lancet::file_error(path, "has no pairs in split test");
     require_members(keep, keep.test().pairs, true, false, false);
     require_fit(keep, keep.test().pairs, model.arch());
-    std::string name = path.substr(path.rfind('/') + 1);
-    data.keep.emplace_back(name.substr(0, name.rfind('.')), keep.test());
+    data.keep.emplace_back(std::filesystem::path(path).stem().string(), keep.test());
     hashes[path] = keep.sha256();
   }
   if (!o.held_out.empty()) {
@@ -83,7 +82,7 @@ void run(common_options& common, options const& o) {
     return print_summary(common, std::move(*done));
   }
   say(common, "validating on " + std::to_string(data.harm.pairs.size()) + " unseen pairs");
-  lancet::validator<backend> measured(model, data, m, what->lowest_layer());
+  lancet::validator<backend> measured(model, data, m, {what->lowest_layer()});
   lancet::validation_result const r = measured(*what);
   double const strength = what->strength();
   what->set_strength(0);

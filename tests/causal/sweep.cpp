@@ -49,7 +49,7 @@ double naive(transformer<B> const& model, contrast_pair const& pair, std::vector
     input.clear();
     input.add(to[r].tokens);
     readout_plan plan;
-    for (token_query const& q : to[r].queries) plan.read(q.row, q.id, q.coefficient, 0);
+    for (token_query const& q : to[r].queries) plan.read(q.row, q, 0);
     plan.examples = 1;
     forward(model, input, hooks, ws, std::span<index const>(plan.rows));
     sum += readout<B, architecture, hook_table<B>>(model, hooks, ws).values(plan)[0];

@@ -51,7 +51,7 @@ struct unseen_data {
 BOOST_AUTO_TEST_CASE(every_measure_is_that_of_whole_passes) {
   unseen_data c;
   intervention<B> made = some_breaker(c.model, c.last);
-  validation_result const v = validator<B>(c.model, c.data, log_odds{}, c.last)(made);
+  validation_result const v = validator<B>(c.model, c.data, log_odds{}, {c.last})(made);
 
   workspace<B> ws;
   hook_table<B> none, hooks;
@@ -106,18 +106,19 @@ BOOST_AUTO_TEST_CASE(every_measure_is_that_of_whole_passes) {
 BOOST_AUTO_TEST_CASE(resuming_lower_changes_nothing) {
   unseen_data c;
   intervention<B> made = some_breaker(c.model, c.last);
-  validation_result const high = validator<B>(c.model, c.data, probability{}, c.last)(made),
-                          low = validator<B>(c.model, c.data, probability{}, 0)(made);
+  validation_result const high = validator<B>(c.model, c.data, probability{}, {c.last})(made),
+                          low = validator<B>(c.model, c.data, probability{}, {0})(made);
   BOOST_TEST(high.harm.after == low.harm.after);
   BOOST_TEST(high.keep[0].after == low.keep[0].after);
   BOOST_TEST(high.text.after == low.text.after);
+  BOOST_TEST(validator<B>(c.model, c.data, probability{}, {c.last, 0})(made).harm.after == low.harm.after);
   for (double const p : high.harm.before) BOOST_TEST((p > 0 && p < 1));
 }
 
 BOOST_AUTO_TEST_CASE(a_sham_changes_nothing_and_fewer_windows_are_fewer_items) {
   unseen_data c;
   intervention<B> made = some_breaker(c.model, c.last);
-  validator<B> measured(c.model, c.data, log_odds{}, c.last);
+  validator<B> measured(c.model, c.data, log_odds{}, {c.last});
   made.set_strength(0);
   validation_result const sham = measured(made, 1);
   BOOST_TEST(sham.harm.reduction == 0);
@@ -152,20 +153,20 @@ BOOST_AUTO_TEST_CASE(the_verdict_needs_all_four) {
 BOOST_AUTO_TEST_CASE(what_proves_nothing_is_refused) {
   unseen_data c;
   intervention<B> made = some_breaker(c.model, c.last), lower = some_breaker(c.model, 0);
-  validator<B> measured(c.model, c.data, log_odds{}, c.last);
+  validator<B> measured(c.model, c.data, log_odds{}, {c.last});
   check_throws<usage_error>([&] { (void)measured(lower); }, "an intervention in layer 0");
   made.trained_on_source = "harm.jsonl";
   made.trained_on = {2};
   check_throws<usage_error>([&] { (void)measured(made); }, "harm.jsonl:2 was trained on");
   validation_data empty = c.data;
   empty.harm.pairs.clear();
-  check_throws<usage_error>([&] { validator<B>(c.model, empty, log_odds{}, 0); }, "an empty test split of 'harm'");
+  check_throws<usage_error>([&] { validator<B>(c.model, empty, log_odds{}, {0}); }, "an empty test split of 'harm'");
   validation_data short_text = c.data;
   short_text.held_out = {{1}};
-  check_throws<usage_error>([&] { validator<B>(c.model, short_text, log_odds{}, 0); }, "no window of at least two tokens");
+  check_throws<usage_error>([&] { validator<B>(c.model, short_text, log_odds{}, {0}); }, "no window of at least two tokens");
   validation_data no_contrast = c.data;
   no_contrast.harm.pairs[1].contrast.clear();
-  check_throws<usage_error>([&] { validator<B>(c.model, no_contrast, log_odds{}, 0); }, "line 2 has no contrast");
+  check_throws<usage_error>([&] { validator<B>(c.model, no_contrast, log_odds{}, {0}); }, "line 2 has no contrast");
 }
 
 }  // namespace lancet_test

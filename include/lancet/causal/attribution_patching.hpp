@@ -145,7 +145,7 @@ template <class B, class Arch>
     std::vector<index> first_row;
     for (prompt const& p : prompts) {
       first_row.push_back(input.rows());
-      for (token_query const& q : p.queries) plan.read(input.rows() + q.row, q.id, q.coefficient, q.example);
+      for (token_query const& q : p.queries) plan.read(input.rows() + q.row, q, q.example);
       input.add(p.tokens);
     }
     plan.examples = std::ssize(group);

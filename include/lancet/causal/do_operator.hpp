@@ -57,17 +57,19 @@ class causal_runs {
     hook_table<B> base_hooks;
     do_table<B> embedding_noise;
     std::vector<tensor<B>> noise_rows;
+    auto const predicted = clean_predictions(model, m, pairs, ws);
     for (index e = 0; e < std::ssize(pairs); ++e) {
       contrast_pair const& p = pairs[static_cast<std::size_t>(e)];
       if (paired && !noisy) check_counterfactual(p);
       std::vector<token> const& base_text = direction == denoise && !noisy ? p.corrupted : p.clean;
       std::vector<token> const& source_text = direction == denoise ? p.clean : p.corrupted;
-      for (prompt& q : metric_prompts(m, p, base_text, e)) {
+      auto const& seen = predicted[static_cast<std::size_t>(e)];
+      for (prompt& q : metric_prompts(m, p, base_text, e, seen)) {
         if (noisy) add_noise(model, std::get<subject_noise>(change), p, e, std::ssize(base), embedding_noise, noise_rows);
         base.push_back(std::move(q));
       }
       if (paired)
-        for (prompt& q : metric_prompts(m, p, source_text, e)) source.push_back(std::move(q));
+        for (prompt& q : metric_prompts(m, p, source_text, e, seen)) source.push_back(std::move(q));
     }
     if (noisy) base_hooks.add(embedding_noise);
     base_ = std::make_unique<prompt_runs<B, Arch>>(model, base, site, base_hooks, ws, resumable);

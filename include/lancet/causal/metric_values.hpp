@@ -24,7 +24,7 @@ template <class B, class Arch>
   };
   for (contrast_pair const& p : pairs) {
     for (prompt const& q : metric_prompts(m, p, p.clean, plan.examples)) {
-      for (token_query const& t : q.queries) plan.read(input.rows() + t.row, t.id, t.coefficient, t.example);
+      for (token_query const& t : q.queries) plan.read(input.rows() + t.row, t, t.example);
       input.add(q.tokens);
     }
     ++plan.examples;

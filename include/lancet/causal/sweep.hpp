@@ -51,7 +51,7 @@ class prompt_runs {
     for (prompt const& p : prompts_) {
       first_row_.push_back(input.rows());
       for (token_query const& q : p.queries)
-        plan.read(input.rows() + q.row, q.id, q.coefficient, std::ssize(first_row_) - 1);
+        plan.read(input.rows() + q.row, q, std::ssize(first_row_) - 1);
       input.add(p.tokens);
     }
     plan.examples = std::ssize(prompts_);
@@ -230,7 +230,7 @@ class sweep {
     resid.resize(s.row + s.rows, model_.arch().width);
     B::copy(base.resid(l, item.run).row_range(p.from, s.rows), resid.all().row_range(s.row, s.rows));
     for (token_query const& q : base.prompts()[static_cast<std::size_t>(item.run)].queries)
-      reads.read(s.row + q.row - p.from, q.id, q.coefficient, reads.examples);
+      reads.read(s.row + q.row - p.from, q, reads.examples);
     ++reads.examples;
     ws_.rows += s.rows;
     ws_.segments.push_back(s);

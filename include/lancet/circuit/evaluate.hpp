@@ -31,6 +31,7 @@ class circuit_runs {
     if (pairs.empty()) throw usage_error("circuit: got an empty set of pairs, expected at least one");
     if (!std::holds_alternative<resample>(options.change) && !std::holds_alternative<zero>(options.change))
       throw usage_error("circuit: ablation is by resample or zero, got " + std::string(name(options.change)));
+    predicted_ = clean_predictions(model, options.metric, pairs, ws_);
   }
 
   /// The metric of each pair's clean run while `units` are ablated at every position.
@@ -47,9 +48,9 @@ class circuit_runs {
       for (; last < pairs_.size() && (last == first || rows + std::ssize(pairs_[last].clean) <= 512); ++last) {
         contrast_pair const& p = pairs_[last];
         auto const e = static_cast<index>(last - first);
-        for (prompt& q : metric_prompts(options_.metric, p, p.clean, e)) rows += std::ssize(q.tokens), clean.push_back(std::move(q));
+        for (prompt& q : metric_prompts(options_.metric, p, p.clean, e, predicted_[last])) rows += std::ssize(q.tokens), clean.push_back(std::move(q));
         if (paired())
-          for (prompt& q : metric_prompts(options_.metric, p, p.corrupted, e)) corrupted.push_back(std::move(q));
+          for (prompt& q : metric_prompts(options_.metric, p, p.corrupted, e, predicted_[last])) corrupted.push_back(std::move(q));
       }
       std::vector<std::unique_ptr<prompt_runs<B, Arch>>> sources;
       if (paired())
@@ -97,6 +98,7 @@ class circuit_runs {
   transformer<B, Arch> const& model_;
   circuit_options options_;
   std::vector<contrast_pair> pairs_;
+  std::vector<std::shared_ptr<prediction const>> predicted_;
   workspace<B> ws_;
 };
 

@@ -50,6 +50,12 @@ void forward_from(index first_layer, transformer<B, Arch> const& model, frozen_b
   pass.end();
 }
 
+[[nodiscard]] inline std::vector<index> ascending(std::vector<index> layers) {
+  std::sort(layers.begin(), layers.end());
+  layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
+  return layers;
+}
+
 /// Where in `layers` (ascending) the highest one stands that is not above `lowest`. Throws usage_error if there is none.
 [[nodiscard]] inline std::size_t layer_slot(std::span<index const> layers, index lowest) {
   auto const after = std::upper_bound(layers.begin(), layers.end(), lowest);

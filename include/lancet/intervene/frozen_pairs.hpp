@@ -38,9 +38,8 @@ class frozen_pairs {
 
   /// Adds an example to a batch that will run from layers[slot].
   void add_to(frozen_batch<B>& input, index example, std::size_t slot) const {
-    for (query const& q : examples_[static_cast<std::size_t>(example)])
-      input.plan.read(input.place(resid_[slot][static_cast<std::size_t>(q.sequence)]) + q.row, q.id, q.coefficient,
-                      input.plan.examples);
+    for (auto const& [sequence, q] : examples_[static_cast<std::size_t>(example)])
+      input.plan.read(input.place(resid_[slot][static_cast<std::size_t>(sequence)]) + q.row, q, input.plan.examples);
     ++input.plan.examples;
   }
 
@@ -64,24 +63,29 @@ class frozen_pairs {
 
  private:
   static constexpr index batch_rows = 512;
-  struct query {
-    index sequence, row;
-    token id;
-    double coefficient;
+  struct located_query {
+    index sequence;
+    token_query query;
   };
 
   void add(std::vector<prompt> const& prompts, double sign) {
     for (prompt const& p : prompts) {
       index const number = numbers_.emplace(p.tokens, std::ssize(sequences_)).first->second;
       if (number == std::ssize(sequences_)) sequences_.push_back(p.tokens);
-      for (token_query const& q : p.queries) examples_.back().push_back({number, q.row, q.id, sign * q.coefficient});
+      for (token_query q : p.queries) {
+        q.coefficient *= sign;
+        examples_.back().push_back({number, std::move(q)});
+      }
     }
   }
 
   void read_frozen_model() {
-    std::vector<std::vector<std::pair<std::size_t, query>>> readers(sequences_.size());  // of each sequence: (example, query)
+    std::vector<std::vector<token_query>> readers(sequences_.size());  // of each sequence
     for (std::size_t e = 0; e < examples_.size(); ++e)
-      for (query const& q : examples_[e]) readers[static_cast<std::size_t>(q.sequence)].emplace_back(e, q);
+      for (auto const& [sequence, q] : examples_[e]) {
+        readers[static_cast<std::size_t>(sequence)].push_back(q);
+        readers[static_cast<std::size_t>(sequence)].back().example = static_cast<index>(e);
+      }
     base_.assign(examples_.size(), 0.0);
     workspace<B> ws;
     record<B, site::resid_pre> recorder;
@@ -93,7 +97,7 @@ class frozen_pairs {
       plan.examples = size();
       std::size_t last = first;
       for (; last < sequences_.size() && input.rows() < batch_rows; ++last) {
-        for (auto const& [e, q] : readers[last]) plan.read(input.rows() + q.row, q.id, q.coefficient, static_cast<index>(e));
+        for (token_query const& q : readers[last]) plan.read(input.rows() + q.row, q, q.example);
         input.add(sequences_[last]);
       }
       forward(model_, input, hooks, ws, std::span<index const>(plan.rows));
@@ -110,7 +114,7 @@ class frozen_pairs {
   std::vector<index> layers_;
   std::vector<std::vector<token>> sequences_;
   std::map<std::vector<token>, index> numbers_;  // of sequences, while they are added
-  std::vector<std::vector<query>> examples_;
+  std::vector<std::vector<located_query>> examples_;
   std::vector<std::vector<tensor<B>>> resid_;  // [layers][sequences]: [T, D]
   std::vector<double> base_;
 };

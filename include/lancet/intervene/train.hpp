@@ -76,13 +76,6 @@ struct training_cache {
   std::vector<index> layers;
   frozen_pairs<B, Arch> harm, keep, validation, keep_validation;
   frozen_text<B, Arch> text;
-
- private:
-  [[nodiscard]] static std::vector<index> ascending(std::vector<index> layers) {
-    std::sort(layers.begin(), layers.end());
-    layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
-    return layers;
-  }
 };
 
 template <class B, class Arch = architecture>

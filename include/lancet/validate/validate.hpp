@@ -21,9 +21,10 @@ struct validation_data {
 template <class B, class Arch = architecture>
 class validator {
  public:
-  /// For interventions in `lowest_layer` and above. Throws usage_error for an empty set.
-  validator(transformer<B, Arch> const& model, validation_data data, metric m, index lowest_layer)
-      : model_(model), data_(std::move(data)), metric_(m), layers_{lowest_layer}, harm_(freeze("harm", data_.harm, m)),
+  /// An intervention runs from the highest of `layers` that none of its parts lies below. Throws usage_error for an empty
+  /// set.
+  validator(transformer<B, Arch> const& model, validation_data data, metric m, std::vector<index> layers)
+      : model_(model), data_(std::move(data)), metric_(m), layers_(ascending(std::move(layers))), harm_(freeze("harm", data_.harm, m)),
         text_(model, data_.held_out, layers_) {
     for (auto const& [name, pairs] : data_.keep) {
       keep_.push_back(freeze(name, pairs, log_odds{}));
@@ -127,7 +128,7 @@ class validator {
 /// One intervention on unseen data, with the verdict.
 template <class B, class Arch>
 [[nodiscard]] validation_result validate(transformer<B, Arch> const& model, intervention<B>& what, validation_data const& data, metric m) {
-  return validator<B, Arch>(model, data, m, what.lowest_layer())(what);
+  return validator<B, Arch>(model, data, m, {what.lowest_layer()})(what);
 }
 
 }  // namespace lancet
