@@ -26,13 +26,14 @@ struct surgery_options {
   std::vector<index> sizes{1, 2, 3, 5};
   bool every_size = false;      ///< train all sizes, not only up to the first that reaches the target
   index draws = 3;              ///< random circuits of each size
-  double target = 0.85;         ///< reduction on validation pairs that a size must reach
+  double target = 0.8;          ///< reduction on validation pairs that a size must reach
   index rank = 4;
   index steps = 100;
   double learning_rate = 1e-2;
   double keep_weight = 0.7;
   double norm_weight = 0;
-  index batch = 16;
+  index batch = 16;             ///< pairs of the harm a step
+  index keep_batch = 32;        ///< pairs to keep a step
   std::string objective = "counterfactual_gap";
   index window = 128;           ///< tokens of a window of text
 };

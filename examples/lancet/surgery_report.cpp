@@ -143,7 +143,7 @@ using lancet::index;
   }
   return {{"curve", curve},
           {"options", {{"objective", o.objective}, {"rank", o.rank}, {"steps", o.steps}, {"learning_rate", o.learning_rate},
-                       {"keep_weight", o.keep_weight}, {"norm_weight", o.norm_weight}, {"batch", o.batch}, {"optimizer", "adamw"}}}};
+                       {"keep_weight", o.keep_weight}, {"norm_weight", o.norm_weight}, {"batch", o.batch}, {"keep_batch", o.keep_batch}, {"optimizer", "adamw"}}}};
 }
 
 [[nodiscard]] std::string hardware() {
