@@ -30,10 +30,10 @@ struct surgery_options {
   index rank = 4;
   index steps = 100;
   double learning_rate = 1e-2;
-  double keep_weight = 0.7;
+  double keep_weight = 1;
   double norm_weight = 0;
   index batch = 16;             ///< pairs of the harm a step
-  index keep_batch = 32;        ///< pairs to keep a step
+  index keep_batch = 16;        ///< pairs to keep a step
   std::string objective = "counterfactual_gap";
   index window = 128;           ///< tokens of a window of text
 };
