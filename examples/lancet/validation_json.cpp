@@ -29,11 +29,9 @@ json keep_json(lancet::validation_result const& r) {
   }
   for (lancet::keep_measure const& k : r.keep) {
     add(k.name + "_accuracy", k.before.size(), k.accuracy_before, k.accuracy_after);
-    for (auto const& [what, m] : {std::pair{"_log_odds", static_cast<lancet::paired_measure const*>(&k)}, {"_log_likelihood", &k.likelihood}}) {
-      json& one = add(k.name + what, m->before.size(), m->mean_before, m->mean_after);
-      one["unit"] = "nats";
-      one["p"] = number(m->p);
-    }
+    json& odds = add(k.name + "_log_odds", k.before.size(), k.mean_before, k.mean_after);
+    odds["unit"] = "nats";
+    odds["p"] = number(k.p);
   }
   return out;
 }

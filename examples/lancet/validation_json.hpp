@@ -10,7 +10,7 @@ namespace program {
 /// NaN and infinity become null.
 [[nodiscard]] nlohmann::ordered_json number(double x);
 [[nodiscard]] nlohmann::ordered_json harm_json(lancet::harm_measure const& h);
-/// Perplexity first, which stands for collateral damage; then accuracy, log-odds and log-likelihood of each keep set.
+/// Perplexity first, which stands for collateral damage; then accuracy and log-odds of each keep set.
 [[nodiscard]] nlohmann::ordered_json keep_json(lancet::validation_result const& r);
 
 }  // namespace program
