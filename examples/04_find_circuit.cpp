@@ -36,7 +36,6 @@ int main() {
                           {.metric = lancet::log_odds{}, .change = lancet::resample{}});
   std::printf("circuit (%s):", circuit.rule.c_str());
   for (lancet::unit const& u : circuit.units) std::printf(" %s", lancet::text(u).c_str());
-  std::printf(
-      "\nthe circuit alone keeps %.0f %% of the behaviour, cutting it takes %.0f %% (unseen pairs)\n",
-      100 * circuit.faithfulness->value, 100 * circuit.completeness->value);
+  std::printf("\nthe circuit alone keeps %.0f %% of the behaviour, cutting it takes %.0f %% (unseen pairs)\n",
+              100 * circuit.faithfulness->value, 100 * circuit.completeness->value);
 }

@@ -17,7 +17,9 @@ std::string quoted(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) {
     std::string_view const word = argv[i];
     out += i == 0 ? "" : " ";
-    if (!word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_") == word.npos) {
+    if (!word.empty() &&
+        word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_") ==
+            word.npos) {
       out += word;
       continue;
     }
@@ -35,7 +37,8 @@ void read_number(char const* name, Number least, Number& into) {
   std::string_view const all = text;
   auto const [end, code] = std::from_chars(all.data(), all.data() + all.size(), into);
   if (code != std::errc() || end != all.data() + all.size() || into < least)
-    lancet::fail_expected(name, "'" + std::string(all.substr(0, 80)) + "'", "an integer from " + std::to_string(least));
+    lancet::fail_expected(name, "'" + std::string(all.substr(0, 80)) + "'",
+                          "an integer from " + std::to_string(least));
 }
 
 /// What the environment says; options on the command line come later and win.
@@ -60,8 +63,10 @@ int main(int argc, char** argv) {
   CLI::App app("Surgical circuit interventions in transformer language models.", "lancet");
   app.set_version_flag("--version", std::string("lancet ") + lancet::version);
   app.require_subcommand(1);
-  app.footer("lancet VERB --help tells more of a verb. Exit status: 0 done, 1 failed, 2 wrong usage, 3 bad input file, 4 out of memory or "
-             "disk, 130 interrupted.");
+  app.footer(
+      "lancet VERB --help tells more of a verb. Exit status: 0 done, 1 failed, 2 wrong usage, 3 bad input "
+      "file, 4 out of memory or "
+      "disk, 130 interrupted.");
   program::add_info(app, common);
   program::add_tokens(app, common);
   program::add_score(app, common);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// `lancet circuit`: selects the units of an effects file that form a circuit, and measures how faithful it is.
+// `lancet circuit`: selects the units of an effects file that form a circuit, and measures how faithful it
+// is.
 #include <cstdio>
 
-#include "lancet/version.hpp"
 #include "lancet/circuit/evaluate.hpp"
 #include "lancet/io/circuit_json.hpp"
 #include "lancet/io/effects_json.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
 #include "lancet/verbs.hpp"
+#include "lancet/version.hpp"
 
 #include "lancet/compiled.hpp"
 
@@ -25,23 +26,31 @@ struct options {
 
 [[nodiscard]] lancet::circuit select(lancet::effects_file const& effects, options const& o) {
   int const rules = (o.threshold >= 0) + (o.top > 0) + (o.significance >= 0);
-  if (rules != 1) throw lancet::usage_error("circuit: got " + std::to_string(rules) + " rules, expected one of --threshold, --top and --significance");
+  if (rules != 1)
+    throw lancet::usage_error("circuit: got " + std::to_string(rules) +
+                              " rules, expected one of --threshold, --top and --significance");
   lancet::circuit out = o.threshold >= 0 ? select_circuit(effects.table, lancet::threshold{o.threshold})
                         : o.top > 0      ? select_circuit(effects.table, lancet::top{o.top})
                                          : select_significant(effects, o.significance);
-  if (out.units.empty()) throw lancet::error("circuit: no unit of " + o.effects + " fits the rule " + out.rule);
+  if (out.units.empty())
+    throw lancet::error("circuit: no unit of " + o.effects + " fits the rule " + out.rule);
   return out;
 }
 
 /// Faithfulness and completeness on pairs, after pruning if that is asked for.
-void measure(common_options& common, lancet::effects_file const& effects, options const& o, lancet::circuit& found, nlohmann::ordered_json& settings) {
+void measure(common_options& common, lancet::effects_file const& effects, options const& o,
+             lancet::circuit& found, nlohmann::ordered_json& settings) {
   model_type const model = load(common);
   lancet::require_same_model(found.model, model.identity(), "circuit");
   lancet::pair_file const file = read_pair_file(model, o.pairs);
   auto const pairs = pairs_of(file, o.split);
   std::string const usual = effects.table.change == "resample" ? "resample" : "zero";
-  std::string const change = o.change.empty() ? usual : o.change, metric = o.metric.empty() ? effects.table.metric : o.metric;
-  lancet::circuit_options const how{choose_metric(metric), choose<lancet::do_operator>("--do", change, {{"resample", lancet::resample{}}, {"zero", lancet::zero{}}})};
+  std::string const change = o.change.empty() ? usual : o.change,
+                    metric = o.metric.empty() ? effects.table.metric : o.metric;
+  lancet::circuit_options const how{
+      choose_metric(metric),
+      choose<lancet::do_operator>("--do", change,
+                                  {{"resample", lancet::resample{}}, {"zero", lancet::zero{}}})};
   require_members(file, pairs, how.metric.needs_contrast(), change == "resample", false);
   require_fit(file, pairs, model.arch());
   settings.update({{"pairs", file.sha256()}, {"split", o.split}, {"do", change}, {"metric", metric}});
@@ -59,7 +68,8 @@ void run(common_options& common, options const& o) {
   lancet::effects_file const effects = lancet::read_effects(o.effects);
   lancet::circuit found = select(effects, o);
   if (o.prune > 0 && o.pairs.empty()) throw lancet::usage_error("--prune: needs --model and --pairs");
-  if (o.pairs.empty() && !(o.change.empty() && o.metric.empty())) throw lancet::usage_error("--do, --metric: need --pairs, on which the circuit is measured");
+  if (o.pairs.empty() && !(o.change.empty() && o.metric.empty()))
+    throw lancet::usage_error("--do, --metric: need --pairs, on which the circuit is measured");
   if (common.dry_run) {
     print_summary(common, {{"plan", o.pairs.empty() ? "selection" : "selection, faithfulness"},
                            {"units", found.units.size()},
@@ -67,7 +77,8 @@ void run(common_options& common, options const& o) {
                            {"passes_a_pair", o.pairs.empty() ? 0 : 4}});
     return;
   }
-  nlohmann::ordered_json settings{{"effects", lancet::sha256_of_file(o.effects)}, {"rule", found.rule}, {"version", lancet::version}};
+  nlohmann::ordered_json settings{
+      {"effects", lancet::sha256_of_file(o.effects)}, {"rule", found.rule}, {"version", lancet::version}};
   if (o.pairs.empty())
     say(common, "faithfulness is not measured: that needs --model and --pairs");
   else
@@ -88,17 +99,23 @@ void run(common_options& common, options const& o) {
 
 void add_circuit(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
-  CLI::App& verb = *app.add_subcommand("circuit", "Selects a circuit from effects; measures its faithfulness and completeness");
+  CLI::App& verb = *app.add_subcommand(
+      "circuit", "Selects a circuit from effects; measures its faithfulness and completeness");
   add_common(verb, common, {.output = true, .dry_run = true});
   verb.add_option("--effects", o->effects, "effects.json, as `lancet effects` writes it")->required();
-  verb.add_option("--threshold", o->threshold, "units with |effect| at least this")->check(CLI::NonNegativeNumber);
+  verb.add_option("--threshold", o->threshold, "units with |effect| at least this")
+      ->check(CLI::NonNegativeNumber);
   verb.add_option("--top", o->top, "the so many units of largest |effect|")->check(CLI::PositiveNumber);
-  verb.add_option("--significance", o->significance, "units whose adjusted p-value is at most this")->check(CLI::Range(0.0, 1.0));
+  verb.add_option("--significance", o->significance, "units whose adjusted p-value is at most this")
+      ->check(CLI::Range(0.0, 1.0));
   verb.add_option("--pairs", o->pairs, "contrast pairs on which the circuit is measured (needs --model)");
   verb.add_option("--split", o->split, "train, validation or test [validation]");
   verb.add_option("--do", o->change, "ablation: resample or zero [that of the effects]");
-  verb.add_option("--metric", o->metric, "log_odds, log_likelihood, probability or kl_divergence [that of the effects]");
-  verb.add_option("--prune", o->prune, "drop units while this share of the circuit's effect stays (needs --pairs)")->check(CLI::Range(0.01, 1.0));
+  verb.add_option("--metric", o->metric,
+                  "log_odds, log_likelihood, probability or kl_divergence [that of the effects]");
+  verb.add_option("--prune", o->prune,
+                  "drop units while this share of the circuit's effect stays (needs --pairs)")
+      ->check(CLI::Range(0.01, 1.0));
   verb.callback([&common, o] { run(common, *o); });
 }
 

@@ -42,7 +42,8 @@ extern "C" void on_interrupt(int) {
     next[0] = i + 1;
     for (std::size_t j = 0; j < b.size(); ++j) {
       next[j + 1] = std::min({row[j] + (a[i] == b[j] ? 0 : 1), row[j + 1] + 1, next[j] + 1});
-      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j]) next[j + 1] = std::min(next[j + 1], before[j - 1] + 1);
+      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+        next[j + 1] = std::min(next[j + 1], before[j - 1] + 1);
     }
     before.swap(row);
     row.swap(next);
@@ -64,13 +65,17 @@ extern "C" void on_interrupt(int) {
   auto const verbs = app.get_subcommands();
   std::vector<std::string> known;
   if (word.starts_with("-")) {
-    for (CLI::App* at = &app; at != nullptr; at = at->get_subcommands().empty() ? nullptr : at->get_subcommands().front())
+    for (CLI::App* at = &app; at != nullptr;
+         at = at->get_subcommands().empty() ? nullptr : at->get_subcommands().front())
       for (CLI::Option const* const option : std::as_const(*at).get_options())
         for (std::string const& name : option->get_lnames()) known.push_back("--" + name);
     return "unknown option " + lancet::detail::in_quotes(word) + suggestion(word, known);
   }
-  if (!verbs.empty()) return "unexpected argument " + lancet::detail::in_quotes(word) + "; see lancet " + verbs.front()->get_name() + " --help";
-  for (CLI::App const* const verb : app.get_subcommands([](CLI::App*) { return true; })) known.push_back(verb->get_name());
+  if (!verbs.empty())
+    return "unexpected argument " + lancet::detail::in_quotes(word) + "; see lancet " +
+           verbs.front()->get_name() + " --help";
+  for (CLI::App const* const verb : app.get_subcommands([](CLI::App*) { return true; }))
+    known.push_back(verb->get_name());
   return "unknown verb " + lancet::detail::in_quotes(word) + suggestion(word, known) + "; see lancet --help";
 }
 
@@ -97,23 +102,32 @@ void add_common(CLI::App& verb, common_options& common, takes what) {
   verb.add_flag("--json", common.json, "print JSON on standard output, and nothing else there");
   verb.add_flag("--quiet,-q", common.quiet, "no progress and no remarks on standard error");
   if (what.model) {
-    verb.add_option("--model,-m", common.model, "a GGUF file, or a folder with config.json and *.safetensors [$LANCET_MODEL]");
-    verb.add_option("--threads,-t", common.threads, "threads to compute with [$LANCET_THREADS, else all cores]")->check(CLI::Range(1, 4096));
+    verb.add_option("--model,-m", common.model,
+                    "a GGUF file, or a folder with config.json and *.safetensors [$LANCET_MODEL]");
+    verb.add_option("--threads,-t", common.threads,
+                    "threads to compute with [$LANCET_THREADS, else all cores]")
+        ->check(CLI::Range(1, 4096));
     verb.add_option("--backend", common.backend, "what to compute with: eigen [$LANCET_BACKEND]");
   }
   if (what.seed) verb.add_option("--seed", common.seed, "of everything random [$LANCET_SEED, else 0]");
-  if (what.output) verb.add_option("--output,-o", common.output, "where to write; appears whole or not at all");
-  if (what.dry_run) verb.add_flag("--dry-run", common.dry_run, "print the plan, its passes, memory and time, and stop");
+  if (what.output)
+    verb.add_option("--output,-o", common.output, "where to write; appears whole or not at all");
+  if (what.dry_run)
+    verb.add_flag("--dry-run", common.dry_run, "print the plan, its passes, memory and time, and stop");
 }
 
 model_type load(common_options& common) {
   if (common.backend != "eigen") {
     std::vector<std::string> const others{"xtensor", "reference", "cuda"};
-    if (std::find(others.begin(), others.end(), common.backend) == others.end()) fail_choice("--backend", common.backend, {"eigen"});
-    throw lancet::usage_error("--backend: this program was built without " + common.backend + ", expected eigen");
+    if (std::find(others.begin(), others.end(), common.backend) == others.end())
+      fail_choice("--backend", common.backend, {"eigen"});
+    throw lancet::usage_error("--backend: this program was built without " + common.backend +
+                              ", expected eigen");
   }
   if (common.model.empty())
-    throw lancet::usage_error("--model: got nothing, expected a GGUF file or a folder with config.json and *.safetensors (or set LANCET_MODEL)");
+    throw lancet::usage_error(
+        "--model: got nothing, expected a GGUF file or a folder with config.json and *.safetensors (or set "
+        "LANCET_MODEL)");
   if (common.threads > 0) lancet::set_threads(common.threads);
   say(common, "loading " + common.model);
   auto const before = std::chrono::steady_clock::now();
@@ -147,10 +161,12 @@ void print_summary(common_options const& common, nlohmann::ordered_json summary)
 }
 
 void say(common_options const& common, std::string_view sentence) {
-  if (!common.quiet) std::fprintf(stderr, "lancet: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
+  if (!common.quiet)
+    std::fprintf(stderr, "lancet: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
 }
 
-lancet::progress_options progress_of(common_options const& common, std::string label, std::int64_t total, std::int64_t done) {
+lancet::progress_options progress_of(common_options const& common, std::string label, std::int64_t total,
+                                     std::int64_t done) {
   lancet::progress_options out{.label = std::move(label), .total = total, .done = done};
   out.quiet = common.quiet;
   return out;
@@ -161,7 +177,8 @@ orderly_interruption::~orderly_interruption() { --orderly; }
 bool interruption_requested() { return requested.load(); }
 
 void handle_interruption(std::string const& command) {
-  std::string const text = "\nlancet: interrupted; resume with: " + command.substr(0, sizeof farewell - 64) + "\n";
+  std::string const text =
+      "\nlancet: interrupted; resume with: " + command.substr(0, sizeof farewell - 64) + "\n";
   farewell_length = text.copy(farewell, sizeof farewell);
   struct sigaction action {};
   action.sa_handler = on_interrupt;
@@ -210,8 +227,10 @@ std::string nearest(std::string_view got, std::vector<std::string> const& known)
 
 void fail_choice(std::string_view flag, std::string_view got, std::vector<std::string> const& known) {
   std::string list;
-  for (std::size_t i = 0; i < known.size(); ++i) list += (i == 0 ? "" : i + 1 == known.size() ? " or " : ", ") + known[i];
-  throw lancet::usage_error(std::string(flag) + ": got " + lancet::detail::in_quotes(got) + ", expected " + list + suggestion(got, known));
+  for (std::size_t i = 0; i < known.size(); ++i)
+    list += (i == 0 ? "" : i + 1 == known.size() ? " or " : ", ") + known[i];
+  throw lancet::usage_error(std::string(flag) + ": got " + lancet::detail::in_quotes(got) + ", expected " +
+                            list + suggestion(got, known));
 }
 
 }  // namespace program

@@ -49,23 +49,23 @@ struct takes {
 };
 void add_common(CLI::App& verb, common_options& common, takes what);
 
-/// Sets the threads and loads --model; its time is kept apart from the rest. Throws usage_error for a backend that this
-/// program was built without.
+/// Sets the threads and loads --model; its time is kept apart from the rest. Throws usage_error for a backend
+/// that this program was built without.
 [[nodiscard]] model_type load(common_options& common);
 
 /// {"seconds": computing, "load_seconds": …, "peak_bytes": …, "threads": …, "backend": …, "version": …}
 [[nodiscard]] nlohmann::ordered_json measures(common_options const& common);
 
-/// The end of a verb: the summary (of a document, whose `version` becomes `format_version`) and `measures`; with --json as
-/// one line of JSON on stdout, else its scalars as "key  value" lines (nothing with --quiet).
+/// The end of a verb: the summary (of a document, whose `version` becomes `format_version`) and `measures`;
+/// with --json as one line of JSON on stdout, else its scalars as "key  value" lines (nothing with --quiet).
 void print_summary(common_options const& common, nlohmann::ordered_json summary);
 
 /// A sentence on stderr; nothing with --quiet.
 void say(common_options const& common, std::string_view sentence);
 
 /// Progress on stderr with this label; silent with --quiet.
-[[nodiscard]] lancet::progress_options progress_of(common_options const& common, std::string label, std::int64_t total,
-                                                   std::int64_t done = 0);
+[[nodiscard]] lancet::progress_options progress_of(common_options const& common, std::string label,
+                                                   std::int64_t total, std::int64_t done = 0);
 
 /// Thrown by work that stopped at a place from which it can go on, after a SIGINT; exit status 130.
 class interrupted : public lancet::error {
@@ -73,8 +73,8 @@ class interrupted : public lancet::error {
   using error::error;
 };
 
-/// While it lives, SIGINT only sets `interruption_requested`; a second one ends the program at once. Without one, SIGINT
-/// ends the program at once with status 130: output files are whole or absent at any time.
+/// While it lives, SIGINT only sets `interruption_requested`; a second one ends the program at once. Without
+/// one, SIGINT ends the program at once with status 130: output files are whole or absent at any time.
 class orderly_interruption {
  public:
   orderly_interruption();
@@ -87,18 +87,21 @@ class orderly_interruption {
 /// Installs the handler of SIGINT; `command` is printed as what resumes.
 void handle_interruption(std::string const& command);
 
-/// Runs `work`; returns the program's exit status: 0 done, 1 failed, 2 wrong usage, 3 bad input file, 4 out of memory or
-/// disk, 130 interrupted, with one sentence on stderr. `app` is asked for the names near an unknown one.
+/// Runs `work`; returns the program's exit status: 0 done, 1 failed, 2 wrong usage, 3 bad input file, 4 out
+/// of memory or disk, 130 interrupted, with one sentence on stderr. `app` is asked for the names near an
+/// unknown one.
 [[nodiscard]] int run_guarded(CLI::App& app, common_options const& common, std::function<void()> const& work);
 
 /// The known name nearest to `got`, or "" where none is near (more than a third of its letters differ).
 [[nodiscard]] std::string nearest(std::string_view got, std::vector<std::string> const& known);
 /// "FLAG: got GOT, expected one of …; did you mean …?"
-[[noreturn]] void fail_choice(std::string_view flag, std::string_view got, std::vector<std::string> const& known);
+[[noreturn]] void fail_choice(std::string_view flag, std::string_view got,
+                              std::vector<std::string> const& known);
 
 /// The value that an option's word stands for. Throws usage_error with the nearest match.
 template <class T>
-[[nodiscard]] T choose(std::string_view flag, std::string_view got, std::initializer_list<std::pair<std::string_view, T>> of) {
+[[nodiscard]] T choose(std::string_view flag, std::string_view got,
+                       std::initializer_list<std::pair<std::string_view, T>> of) {
   std::vector<std::string> known;
   for (auto const& [word, value] : of) {
     if (word == got) return value;

@@ -22,7 +22,8 @@ struct options {
   bool bos = false;
 };
 
-void print(common_options const& common, lancet::tokenizer const* tokens, text_item const& item, lancet::generated const& made) {
+void print(common_options const& common, lancet::tokenizer const* tokens, text_item const& item,
+           lancet::generated const& made) {
   std::string text;
   if (tokens != nullptr) {
     std::vector<lancet::token> known;  // a model can have rows that are no token
@@ -45,7 +46,8 @@ void print(common_options const& common, lancet::tokenizer const* tokens, text_i
 }
 
 void run(common_options& common, options o) {
-  if (o.texts.empty() && o.input.empty()) throw lancet::usage_error("generate: got no prompts, expected texts or --input");
+  if (o.texts.empty() && o.input.empty())
+    throw lancet::usage_error("generate: got no prompts, expected texts or --input");
   model_type const model = load(common);
   text_rules const rules = rules_of(model, o.bos);
   std::vector<text_item> items;
@@ -54,11 +56,13 @@ void run(common_options& common, options o) {
     for (text_item& item : read_items(o.input, common.json, rules)) items.push_back(std::move(item));
   std::vector<std::vector<lancet::token>> prompts;
   for (text_item const& item : items) {
-    if (item.has_continuation) throw lancet::file_error(item.where, "continuation: got one, expected a prompt alone");
+    if (item.has_continuation)
+      throw lancet::file_error(item.where, "continuation: got one, expected a prompt alone");
     if (std::ssize(item.ids) > model.arch().context - o.how.tokens + 1)
-      throw lancet::file_error(item.where, "got " + std::to_string(item.ids.size()) + " tokens and --tokens " + std::to_string(o.how.tokens) +
-                                               ", expected no more than the model's context of " + std::to_string(model.arch().context) +
-                                               " has room for");
+      throw lancet::file_error(item.where, "got " + std::to_string(item.ids.size()) +
+                                               " tokens and --tokens " + std::to_string(o.how.tokens) +
+                                               ", expected no more than the model's context of " +
+                                               std::to_string(model.arch().context) + " has room for");
     prompts.push_back(item.ids);
   }
   auto const cut = load(model, o.intervention);
@@ -66,10 +70,12 @@ void run(common_options& common, options o) {
   if (cut) cut->hook(hooks);
   o.how.seed = common.seed;
   o.how.stop = o.stop;
-  if (!o.ignore_end && rules.tokenizer != nullptr && rules.tokenizer->eos_id()) o.how.stop.push_back(*rules.tokenizer->eos_id());
+  if (!o.ignore_end && rules.tokenizer != nullptr && rules.tokenizer->eos_id())
+    o.how.stop.push_back(*rules.tokenizer->eos_id());
   lancet::progress bar(progress_of(common, "generating", std::ssize(prompts)));
   o.how.report = &bar;
-  auto const made = lancet::generate(model, hooks, std::span<std::vector<lancet::token> const>(prompts), o.how);
+  auto const made =
+      lancet::generate(model, hooks, std::span<std::vector<lancet::token> const>(prompts), o.how);
   for (std::size_t i = 0; i < items.size(); ++i) print(common, rules.tokenizer, items[i], made[i]);
 }
 
@@ -80,13 +86,17 @@ void add_generate(CLI::App& app, common_options& common) {
   CLI::App& verb = *app.add_subcommand("generate", "Continuations of prompts, greedy or sampled");
   add_common(verb, common, {.seed = true});
   verb.add_option("TEXT", o->texts, "prompts");
-  verb.add_option("--input,-i", o->input, "a file with one prompt a line; JSON lines with --json or where it ends in .jsonl; - for standard input");
+  verb.add_option("--input,-i", o->input,
+                  "a file with one prompt a line; JSON lines with --json or where it ends in .jsonl; - for "
+                  "standard input");
   add_intervention(verb, o->intervention);
-  verb.add_option("--tokens,-n", o->how.tokens, "at most so many tokens a prompt [32]")->check(CLI::Range(0, 1 << 20));
+  verb.add_option("--tokens,-n", o->how.tokens, "at most so many tokens a prompt [32]")
+      ->check(CLI::Range(0, 1 << 20));
   verb.add_option("--temperature", o->how.temperature, "0: the most likely token [0]");
   verb.add_option("--top-k", o->how.top_k, "draw among the k most likely; 0: among all [0]");
   verb.add_option("--top-p", o->how.top_p, "draw among the most likely that hold this share [1]");
-  verb.add_option("--stop", o->stop, "token ids that end a continuation, besides the model's end token")->expected(1, 1 << 16);
+  verb.add_option("--stop", o->stop, "token ids that end a continuation, besides the model's end token")
+      ->expected(1, 1 << 16);
   verb.add_flag("--ignore-end", o->ignore_end, "go on after the model's end token");
   verb.add_flag("--bos", o->bos, "put the start token first");
   verb.callback([&common, o] { run(common, *o); });

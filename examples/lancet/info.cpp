@@ -28,9 +28,10 @@ using lancet::index;
   using lancet::site_id;
   index const d = a.width, q = a.heads * a.head_dim, kv = a.kv_heads * a.head_dim, f = a.mlp_width;
   std::map<std::string_view, index> out;
-  for (site_id const s : {site_id::embed, site_id::resid_pre, site_id::attn_in, site_id::attn_norm, site_id::attn_sum, site_id::attn_out,
-                          site_id::resid_mid, site_id::mlp_in, site_id::mlp_norm, site_id::mlp_sum, site_id::mlp_out, site_id::resid_post,
-                          site_id::final})
+  for (site_id const s :
+       {site_id::embed, site_id::resid_pre, site_id::attn_in, site_id::attn_norm, site_id::attn_sum,
+        site_id::attn_out, site_id::resid_mid, site_id::mlp_in, site_id::mlp_norm, site_id::mlp_sum,
+        site_id::mlp_out, site_id::resid_post, site_id::final})
     out[name(s)] = d;
   for (site_id const s : {site_id::attn_scale, site_id::mlp_scale, site_id::final_scale}) out[name(s)] = 1;
   for (site_id const s : {site_id::q, site_id::rot_q, site_id::z}) out[name(s)] = q;
@@ -48,7 +49,8 @@ using lancet::index;
   auto const columns = columns_of_sites(a);
   nlohmann::ordered_json out = nlohmann::ordered_json::array();
   for (std::string_view const site : lancet::site_names) {
-    if (site.starts_with("linear")) continue;  // a projection's input and output together: no shape of its own
+    if (site.starts_with("linear"))
+      continue;  // a projection's input and output together: no shape of its own
     bool const once = site == "embed" || site.starts_with("final") || site == "logits";
     nlohmann::ordered_json one{{"site", site}, {"layers", once ? 1 : a.layers}};
     if (auto const at = columns.find(site); at != columns.end())
@@ -74,7 +76,8 @@ void run(common_options& common) {
   }
   index kept = 0;
   for (auto const& [site, columns] : columns_of_sites(a))
-    if (site != "logits" && site != "head_out" && !site.ends_with("_in") && !site.starts_with("final")) kept += columns;
+    if (site != "logits" && site != "head_out" && !site.ends_with("_in") && !site.starts_with("final"))
+      kept += columns;
   nlohmann::ordered_json summary{
       {"name", model.identity().name},
       {"sha256", model.identity().sha256},
@@ -101,14 +104,16 @@ void run(common_options& common) {
       {"sites", sites_of(a)}};
   if (!common.json && !common.quiet)
     for (auto const& s : summary["sites"])
-      std::printf("site %-12s layers %-4d %s\n", s["site"].get<std::string>().c_str(), s["layers"].get<int>(), s["shape"].dump().c_str());
+      std::printf("site %-12s layers %-4d %s\n", s["site"].get<std::string>().c_str(), s["layers"].get<int>(),
+                  s["shape"].dump().c_str());
   print_summary(common, std::move(summary));
 }
 
 }  // namespace
 
 void add_info(CLI::App& app, common_options& common) {
-  CLI::App& verb = *app.add_subcommand("info", "Architecture, sizes, tokenizer, sites with shapes, memory of a run");
+  CLI::App& verb =
+      *app.add_subcommand("info", "Architecture, sizes, tokenizer, sites with shapes, memory of a run");
   add_common(verb, common, {});
   verb.callback([&common] { run(common); });
 }

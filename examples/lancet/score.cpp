@@ -30,7 +30,8 @@ struct options {
 void print(common_options const& common, text_item const& item, std::vector<double> const& log_probs) {
   double const total = total_of(item, log_probs);
   if (!common.json) {
-    std::printf("%10.4f  %s%s%s\n", total, item.text.c_str(), item.has_continuation ? " |" : "", item.continuation.c_str());
+    std::printf("%10.4f  %s%s%s\n", total, item.text.c_str(), item.has_continuation ? " |" : "",
+                item.continuation.c_str());
     return;
   }
   nlohmann::ordered_json line = nlohmann::ordered_json::object();
@@ -44,7 +45,8 @@ void print(common_options const& common, text_item const& item, std::vector<doub
 }
 
 void run(common_options& common, options const& o) {
-  if (o.texts.empty() && o.input.empty()) throw lancet::usage_error("score: got nothing to score, expected texts or --input");
+  if (o.texts.empty() && o.input.empty())
+    throw lancet::usage_error("score: got nothing to score, expected texts or --input");
   model_type const model = load(common);
   text_rules const rules = rules_of(model, o.bos);
   std::vector<text_item> items;
@@ -53,7 +55,8 @@ void run(common_options& common, options const& o) {
     for (text_item& item : read_items(o.input, common.json, rules)) items.push_back(std::move(item));
   for (text_item const& item : items)
     if (item.has_continuation && item.prompt == 0)
-      throw lancet::file_error(item.where, "got an empty text before the continuation, expected at least one token");
+      throw lancet::file_error(item.where,
+                               "got an empty text before the continuation, expected at least one token");
 
   auto const cut = load(model, o.intervention);
   lancet::hook_table<backend> hooks;
@@ -65,9 +68,11 @@ void run(common_options& common, options const& o) {
     std::vector<std::vector<lancet::token>> group;
     lancet::index rows = 0;
     std::size_t last = first;
-    while (last < items.size() && (last == first || rows + std::ssize(items[last].ids) <= 4 * lancet::score_rows))
+    while (last < items.size() &&
+           (last == first || rows + std::ssize(items[last].ids) <= 4 * lancet::score_rows))
       rows += std::ssize(group.emplace_back(items[last++].ids));
-    auto const log_probs = lancet::log_probabilities(model, hooks, std::span<std::vector<lancet::token> const>(group), ws);
+    auto const log_probs =
+        lancet::log_probabilities(model, hooks, std::span<std::vector<lancet::token> const>(group), ws);
     for (std::size_t i = first; i < last; ++i) print(common, items[i], log_probs[i - first]);
     all.insert(all.end(), log_probs.begin(), log_probs.end());
     bar.advance(static_cast<std::int64_t>(last - first));
@@ -77,7 +82,8 @@ void run(common_options& common, options const& o) {
   for (auto const& one : all) scored += one.size();
   if (common.json && !o.summary) return;
   nlohmann::ordered_json summary{{"items", items.size()}, {"tokens", scored}};
-  summary["perplexity"] = scored == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(lancet::perplexity(all));
+  summary["perplexity"] =
+      scored == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(lancet::perplexity(all));
   print_summary(common, std::move(summary));
 }
 
@@ -85,10 +91,13 @@ void run(common_options& common, options const& o) {
 
 void add_score(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
-  CLI::App& verb = *app.add_subcommand("score", "Log-probability of each token, and of given continuations; perplexity");
+  CLI::App& verb =
+      *app.add_subcommand("score", "Log-probability of each token, and of given continuations; perplexity");
   add_common(verb, common, {});
   verb.add_option("TEXT", o->texts, "texts to score");
-  verb.add_option("--input,-i", o->input, "a file with one text a line; JSON lines with --json or where it ends in .jsonl; - for standard input");
+  verb.add_option(
+      "--input,-i", o->input,
+      "a file with one text a line; JSON lines with --json or where it ends in .jsonl; - for standard input");
   add_intervention(verb, o->intervention);
   verb.add_flag("--bos", o->bos, "put the start token first");
   verb.add_flag("--summary", o->summary, "with --json: a last line with perplexity, seconds and memory");

@@ -60,15 +60,21 @@ using lancet::index;
   return out;
 }
 
-void find_effects(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data,
-                  surgery_results& r) {
+void find_effects(model_type const& model, common_options const& common, surgery_options const& o,
+                  surgery_data const& data, surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
   std::vector<contrast_pair> const some = spread(data.pairs.train().pairs, o.exact_examples);
   std::string const source = data.pairs.path() + " (train)";
-  auto const exact = [&](unit_kind kind, positions at, std::vector<contrast_pair> const& on, std::string label) {
+  auto const exact = [&](unit_kind kind, positions at, std::vector<contrast_pair> const& on,
+                         std::string label) {
     progress bar(progress_of(common, std::move(label), std::ssize(on)));
     effect_table t = activation_patching(model, std::span<contrast_pair const>(on),
-                                         {.metric = log_odds{}, .change = resample{}, .direction = lancet::noise, .unit = kind, .at = at, .report = &bar});
+                                         {.metric = log_odds{},
+                                          .change = resample{},
+                                          .direction = lancet::noise,
+                                          .unit = kind,
+                                          .at = at,
+                                          .report = &bar});
     t.source = source;
     return t;
   };
@@ -76,12 +82,15 @@ void find_effects(model_type const& model, common_options const& common, surgery
   r.mlps = exact(unit_kind::mlp, positions::all, some, "effects of MLPs");
   std::vector<contrast_pair> alike;  // one length, so that positions mean the same
   for (contrast_pair const& p : data.pairs.train().pairs)
-    if (std::ssize(alike) < 4 && (alike.empty() || p.clean.size() == alike[0].clean.size())) alike.push_back(p);
+    if (std::ssize(alike) < 4 && (alike.empty() || p.clean.size() == alike[0].clean.size()))
+      alike.push_back(p);
   r.positions = exact(unit_kind::resid, positions::each, alike, "effects of positions");
-  for (token const id : alike[0].clean) r.position_tokens.emplace_back(model.tokenizer().decode(std::span(&id, 1)));
+  for (token const id : alike[0].clean)
+    r.position_tokens.emplace_back(model.tokenizer().decode(std::span(&id, 1)));
   auto const estimate = [&](unit_kind kind) {
-    return attribution_patching(model, std::span<contrast_pair const>(some),
-                                attribution_options{.metric = log_odds{}, .direction = lancet::noise, .unit = kind});
+    return attribution_patching(
+        model, std::span<contrast_pair const>(some),
+        attribution_options{.metric = log_odds{}, .direction = lancet::noise, .unit = kind});
   };
   r.attribution = estimate(unit_kind::head);
   r.neurons = estimate(unit_kind::neuron);
@@ -98,13 +107,20 @@ void find_effects(model_type const& model, common_options const& common, surgery
                             {"unlikelihood", unlikelihood{}}});
 }
 
-[[nodiscard]] test_pairs as_test(std::vector<contrast_pair> pairs, std::string source) { return {std::move(pairs), std::move(source)}; }
+[[nodiscard]] test_pairs as_test(std::vector<contrast_pair> pairs, std::string source) {
+  return {std::move(pairs), std::move(source)};
+}
 
 /// Trains circuits of several sizes, found and random, on the same data.
 class workshop {
  public:
-  workshop(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data)
-      : model_(model), common_(common), options_(o), data_(data), training_{.objective = choose_objective(o.objective)} {
+  workshop(model_type const& model, common_options const& common, surgery_options const& o,
+           surgery_data const& data)
+      : model_(model),
+        common_(common),
+        options_(o),
+        data_(data),
+        training_{.objective = choose_objective(o.objective)} {
     training_.keep_weight = data.keep.empty() ? 0 : o.keep_weight;
     training_.norm_weight = o.norm_weight;
     training_.steps = o.steps;
@@ -118,7 +134,8 @@ class workshop {
     sees_.validation = data.pairs.validation().pairs;
     for (auto const& [name, file] : data.keep) {
       sees_.keep.insert(sees_.keep.end(), file.train().pairs.begin(), file.train().pairs.end());
-      sees_.keep_validation.insert(sees_.keep_validation.end(), file.validation().pairs.begin(), file.validation().pairs.end());
+      sees_.keep_validation.insert(sees_.keep_validation.end(), file.validation().pairs.begin(),
+                                   file.validation().pairs.end());
     }
     if (o.norm_weight > 0) sees_.text = data.neutral;
   }
@@ -130,7 +147,8 @@ class workshop {
     say(common_, "reading the frozen model on the training data");
     cache_ = std::make_shared<training_cache<backend> const>(model_, sees_, training_.objective, layers);
     validation_data unseen{as_test(sees_.validation, "validation")};
-    if (!sees_.keep_validation.empty()) unseen.keep.emplace_back("keep", as_test(sees_.keep_validation, "validation"));
+    if (!sees_.keep_validation.empty())
+      unseen.keep.emplace_back("keep", as_test(sees_.keep_validation, "validation"));
     judge_.emplace(model_, std::move(unseen), log_odds{}, std::move(layers));
   }
 
@@ -141,9 +159,9 @@ class workshop {
       intervention<backend> kept = load_intervention(folder, model_);
       if (kept.circuit().units == c.units) return kept;
     }
-    intervention<backend> out =
-        make_intervention<backend>(circuit_breaker{.rank = options_.rank, .alpha = 2.0 * static_cast<double>(options_.rank)}, model_.arch(),
-                                   model_.identity(), c, common_.seed);
+    intervention<backend> out = make_intervention<backend>(
+        circuit_breaker{.rank = options_.rank, .alpha = 2.0 * static_cast<double>(options_.rank)},
+        model_.arch(), model_.identity(), c, common_.seed);
     trainer<backend>(model_, out, sees_, training_, cache_).run();
     out.trained_on_source = data_.pairs.path();
     save_intervention(folder, out);
@@ -178,8 +196,10 @@ class workshop {
   return lowest;
 }
 
-/// As many random units of the same kinds, from the layers that the found circuit lies in and above, not in it.
-[[nodiscard]] circuit control_circuit(circuit const& found, architecture const& arch, std::uint64_t seed, index draw) {
+/// As many random units of the same kinds, from the layers that the found circuit lies in and above, not in
+/// it.
+[[nodiscard]] circuit control_circuit(circuit const& found, architecture const& arch, std::uint64_t seed,
+                                      index draw) {
   index const from = lowest_layer(found);
   circuit out = found;
   out.units.clear();
@@ -195,7 +215,8 @@ class workshop {
     taken.insert(out.units.back());
   }
   out.effects.assign(out.units.size(), 0);
-  out.rule = "random units of the same kinds, layers " + std::to_string(from) + " to " + std::to_string(arch.layers - 1) + ", draw " + std::to_string(draw);
+  out.rule = "random units of the same kinds, layers " + std::to_string(from) + " to " +
+             std::to_string(arch.layers - 1) + ", draw " + std::to_string(draw);
   return out;
 }
 
@@ -213,9 +234,11 @@ class workshop {
   return "size-" + std::to_string(found.units.size()) + (draw < 0 ? "" : "-random-" + std::to_string(draw));
 }
 
-/// Sizes, found and random, up to the smallest found circuit that reaches the target; without one, the best one.
-[[nodiscard]] intervention<backend> find_cut(model_type const& model, common_options const& common, surgery_options const& o, workshop& shop,
-                                             circuit const& ranked, surgery_results& r) {
+/// Sizes, found and random, up to the smallest found circuit that reaches the target; without one, the best
+/// one.
+[[nodiscard]] intervention<backend> find_cut(model_type const& model, common_options const& common,
+                                             surgery_options const& o, workshop& shop, circuit const& ranked,
+                                             surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
   std::vector<index> layers;
   for (index const n : o.sizes) layers.push_back(lowest_layer(first_units(ranked, n)));
@@ -232,8 +255,10 @@ class workshop {
     bar.advance();
     bool const holds = size.found.keep_change >= -0.02;
     char line[160];
-    std::snprintf(line, sizeof line, "%td units: on validation the gap falls by %.0f %%, accuracy of what to keep moves by %+.1f points",
-                  n, 100 * size.found.reduction, 100 * size.found.keep_change);
+    std::snprintf(
+        line, sizeof line,
+        "%td units: on validation the gap falls by %.0f %%, accuracy of what to keep moves by %+.1f points",
+        n, 100 * size.found.reduction, 100 * size.found.keep_change);
     say(common, line);
     double const score = holds ? size.found.reduction : size.found.reduction - 1;
     if (!reached && score > best) {
@@ -242,7 +267,8 @@ class workshop {
     }
     reached = reached || (holds && size.found.reduction >= o.target);
     for (index d = 0; d < o.draws; ++d) {
-      intervention<backend> other = shop.make(control_circuit(found, model.arch(), common.seed, d), trial_name(found, d));
+      intervention<backend> other =
+          shop.make(control_circuit(found, model.arch(), common.seed, d), trial_name(found, d));
       size.random.push_back(shop.judge(other));
       bar.advance();
     }
@@ -252,12 +278,13 @@ class workshop {
   return std::move(*chosen);
 }
 
-void measure_faithfulness(model_type const& model, surgery_options const& o, surgery_data const& data, circuit const& ranked,
-                          surgery_results& r) {
+void measure_faithfulness(model_type const& model, surgery_options const& o, surgery_data const& data,
+                          circuit const& ranked, surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
   for (index const n : o.sizes) {
     circuit c = first_units(ranked, n);
-    measure_circuit(model, c, std::span<contrast_pair const>(data.pairs.validation().pairs), {.metric = log_odds{}, .change = resample{}});
+    measure_circuit(model, c, std::span<contrast_pair const>(data.pairs.validation().pairs),
+                    {.metric = log_odds{}, .change = resample{}});
     r.faithfulness.emplace_back(n, *c.faithfulness);
     if (c.units.size() == r.circuit.units.size()) {
       r.circuit.faithfulness = c.faithfulness;
@@ -267,8 +294,8 @@ void measure_faithfulness(model_type const& model, surgery_options const& o, sur
   r.circuit_seconds = seconds_since(start);
 }
 
-void prove(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data, workshop& shop, intervention<backend>& made,
-           surgery_results& r) {
+void prove(model_type const& model, common_options const& common, surgery_options const& o,
+           surgery_data const& data, workshop& shop, intervention<backend>& made, surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
   validation_data unseen{data.pairs.test(), {}, data.held_out};
   for (auto const& [name, file] : data.keep)
@@ -277,15 +304,18 @@ void prove(model_type const& model, common_options const& common, surgery_option
   validator<backend> measured(model, std::move(unseen), log_odds{}, {made.lowest_layer()});
   r.validation = measured(made);
   for (index draw = 0; draw < o.draws; ++draw) {
-    intervention<backend> other = shop.make(control_circuit(made.circuit(), model.arch(), common.seed, draw), trial_name(made.circuit(), draw));
-    r.controls.emplace_back(o.draws == 1 ? "random circuit" : "random circuit " + std::to_string(draw + 1), measured(other, 16));
+    intervention<backend> other = shop.make(control_circuit(made.circuit(), model.arch(), common.seed, draw),
+                                            trial_name(made.circuit(), draw));
+    r.controls.emplace_back(o.draws == 1 ? "random circuit" : "random circuit " + std::to_string(draw + 1),
+                            measured(other, 16));
   }
   made.set_strength(0);
   r.controls.emplace_back("sham", measured(made, 16));
   for (double const alpha : {0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5}) {
     made.set_strength(alpha);
     validation_result const v = measured(made, 8);
-    r.dose.push_back({alpha, v.harm.mean_after, v.harm.reduction, v.text.change(), v.keep.empty() ? 1 : v.keep[0].accuracy_after});
+    r.dose.push_back({alpha, v.harm.mean_after, v.harm.reduction, v.text.change(),
+                      v.keep.empty() ? 1 : v.keep[0].accuracy_after});
   }
   made.set_strength(1);
   if (!data.prompts.empty()) {
@@ -296,34 +326,52 @@ void prove(model_type const& model, common_options const& common, surgery_option
     generate_options const how{.tokens = 24};
     auto const before = generate(model, none, prompts, how), after = generate(model, hooks, prompts, how);
     for (std::size_t i = 0; i < prompts.size(); ++i)
-      r.generations.push_back({data.prompts[i], model.tokenizer().decode(before[i].ids), model.tokenizer().decode(after[i].ids)});
+      r.generations.push_back(
+          {data.prompts[i], model.tokenizer().decode(before[i].ids), model.tokenizer().decode(after[i].ids)});
   }
   r.validation_seconds = seconds_since(start);
 }
 
-[[nodiscard]] nlohmann::json settings_of(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data) {
-  return {{"model", model.identity().sha256}, {"data", data.hashes}, {"seed", common.seed}, {"exact_examples", o.exact_examples},
-          {"sizes", o.sizes}, {"every_size", o.every_size}, {"draws", o.draws}, {"target", o.target}, {"rank", o.rank}, {"steps", o.steps},
-          {"learning_rate", o.learning_rate}, {"keep_weight", o.keep_weight}, {"norm_weight", o.norm_weight}, {"batch", o.batch}, {"keep_batch", o.keep_batch},
-          {"objective", o.objective}, {"window", o.window}, {"version", version}};
+[[nodiscard]] nlohmann::json settings_of(model_type const& model, common_options const& common,
+                                         surgery_options const& o, surgery_data const& data) {
+  return {{"model", model.identity().sha256},
+          {"data", data.hashes},
+          {"seed", common.seed},
+          {"exact_examples", o.exact_examples},
+          {"sizes", o.sizes},
+          {"every_size", o.every_size},
+          {"draws", o.draws},
+          {"target", o.target},
+          {"rank", o.rank},
+          {"steps", o.steps},
+          {"learning_rate", o.learning_rate},
+          {"keep_weight", o.keep_weight},
+          {"norm_weight", o.norm_weight},
+          {"batch", o.batch},
+          {"keep_batch", o.keep_batch},
+          {"objective", o.objective},
+          {"window", o.window},
+          {"version", version}};
 }
 
 void show(common_options const& common, surgery_results const& r, std::string const& report) {
   if (common.json || common.quiet) return;
   validation_result const& v = r.validation;
   std::printf("\n%-34s %12s %12s %12s %10s\n", "on unseen data", "before", "after", "change", "p");
-  std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", "stereotype gap (log-odds)", v.harm.mean_before, v.harm.mean_after,
-              -100 * v.harm.reduction, v.harm.p);
+  std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", "stereotype gap (log-odds)", v.harm.mean_before,
+              v.harm.mean_after, -100 * v.harm.reduction, v.harm.p);
   for (keep_measure const& k : v.keep) {
-    std::printf("%-34s %11.1f%% %11.1f%% %9.1f pts %10s\n", (k.name + " (accuracy)").c_str(), 100 * k.accuracy_before,
-                100 * k.accuracy_after, 100 * (k.accuracy_after - k.accuracy_before), "");
-    std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", (k.name + " (log-odds)").c_str(), k.mean_before, k.mean_after,
-                100 * (k.mean_after / k.mean_before - 1), k.p);
+    std::printf("%-34s %11.1f%% %11.1f%% %9.1f pts %10s\n", (k.name + " (accuracy)").c_str(),
+                100 * k.accuracy_before, 100 * k.accuracy_after, 100 * (k.accuracy_after - k.accuracy_before),
+                "");
+    std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", (k.name + " (log-odds)").c_str(), k.mean_before,
+                k.mean_after, 100 * (k.mean_after / k.mean_before - 1), k.p);
   }
-  std::printf("%-34s %12.3f %12.3f %11.2f%% %10.1e\n", "perplexity (held-out text)", v.text.perplexity_before, v.text.perplexity_after,
-              100 * v.text.change(), v.text.p);
+  std::printf("%-34s %12.3f %12.3f %11.2f%% %10.1e\n", "perplexity (held-out text)", v.text.perplexity_before,
+              v.text.perplexity_after, 100 * v.text.change(), v.text.p);
   for (auto const& [name, c] : r.controls)
-    std::printf("%-34s %12.3f %12.3f %11.1f%%\n", ("gap after: " + name).c_str(), c.harm.mean_before, c.harm.mean_after, -100 * c.harm.reduction);
+    std::printf("%-34s %12.3f %12.3f %11.1f%%\n", ("gap after: " + name).c_str(), c.harm.mean_before,
+                c.harm.mean_after, -100 * c.harm.reduction);
   std::printf("\ncircuit:");
   for (unit const& u : r.circuit.units) std::printf(" %s;", text(u).c_str());
   std::printf("\nreport: %s\n", report.c_str());
@@ -344,20 +392,28 @@ void use_planted(common_options& common, surgery_options& o) {
 
 void run_surgery(common_options& common, surgery_options o) {
   if (common.model == "planted") use_planted(common, o);
-  for (auto const& [flag, value] : {std::pair{"--pairs", &o.pairs}, {"--neutral", &o.neutral}, {"--held-out", &o.held_out}, {"--output", &common.output}})
-    if (value->empty()) throw usage_error(std::string("surgery: ") + flag + " is required (with --model planted only --output)");
+  for (auto const& [flag, value] : {std::pair{"--pairs", &o.pairs},
+                                    {"--neutral", &o.neutral},
+                                    {"--held-out", &o.held_out},
+                                    {"--output", &common.output}})
+    if (value->empty())
+      throw usage_error(std::string("surgery: ") + flag +
+                        " is required (with --model planted only --output)");
   model_type const model = load(common);
   surgery_data const data = read_data(model, o);
   nlohmann::json const settings = settings_of(model, common, o, data);
-  std::string const report_path = common.output + "/report.json", settings_path = common.output + "/settings.json";
+  std::string const report_path = common.output + "/report.json",
+                    settings_path = common.output + "/settings.json";
   if (common.dry_run) {
     index rows = 0;
-    for (contrast_pair const& p : spread(data.pairs.train().pairs, o.exact_examples)) rows += std::ssize(p.clean);
-    print_summary(common, {{"plan", "effects, circuit, training, validation, report"},
-                           {"interventions", o.exact_examples * model.arch().layers * (model.arch().heads + 1)},
-                           {"rows_of_effects", rows * model.arch().layers * (model.arch().heads + 1)},
-                           {"trainings", std::ssize(o.sizes) * (1 + o.draws) + 1},
-                           {"steps_a_training", o.steps}});
+    for (contrast_pair const& p : spread(data.pairs.train().pairs, o.exact_examples))
+      rows += std::ssize(p.clean);
+    print_summary(common,
+                  {{"plan", "effects, circuit, training, validation, report"},
+                   {"interventions", o.exact_examples * model.arch().layers * (model.arch().heads + 1)},
+                   {"rows_of_effects", rows * model.arch().layers * (model.arch().heads + 1)},
+                   {"trainings", std::ssize(o.sizes) * (1 + o.draws) + 1},
+                   {"steps_a_training", o.steps}});
     return;
   }
   make_folders(common.output);
@@ -403,7 +459,8 @@ void run_surgery(common_options& common, surgery_options o) {
 
 void add_surgery(CLI::App& app, common_options& common) {
   static surgery_options o;
-  CLI::App* verb = app.add_subcommand("surgery", "find the circuit of a harm, cut it, prove that the rest still works, write the report");
+  CLI::App* verb = app.add_subcommand(
+      "surgery", "find the circuit of a harm, cut it, prove that the rest still works, write the report");
   add_common(*verb, common, {.model = true, .seed = true, .output = true, .dry_run = true});
   verb->add_option("--pairs", o.pairs, "contrast pairs of the harm (JSON lines, with splits)");
   verb->add_option("--neutral", o.neutral, "neutral text, for preservation in training");
@@ -411,19 +468,27 @@ void add_surgery(CLI::App& app, common_options& common) {
   verb->add_option("--keep-pairs", o.keep_pairs, "pairs whose answer must stay (with splits)");
   verb->add_option("--prompts", o.prompts, "prompts for generations before and after (JSON lines)");
   verb->add_option("--harm-name", o.harm_name, "what the report calls the harm");
-  verb->add_option("--exact-examples", o.exact_examples, "training pairs for exact effects")->check(CLI::Range(2, 100000));
-  verb->add_option("--sizes", o.sizes, "circuit sizes to try, ascending")->delimiter(',')->check(CLI::Range(1, 100000));
-  verb->add_flag("--every-size", o.every_size, "train every size, for the whole curve; else up to the first that reaches the target");
+  verb->add_option("--exact-examples", o.exact_examples, "training pairs for exact effects")
+      ->check(CLI::Range(2, 100000));
+  verb->add_option("--sizes", o.sizes, "circuit sizes to try, ascending")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 100000));
+  verb->add_flag("--every-size", o.every_size,
+                 "train every size, for the whole curve; else up to the first that reaches the target");
   verb->add_option("--draws", o.draws, "random circuits of each size")->check(CLI::Range(1, 1000));
-  verb->add_option("--target", o.target, "reduction on validation that a size must reach")->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--target", o.target, "reduction on validation that a size must reach")
+      ->check(CLI::Range(0.0, 1.0));
   verb->add_option("--rank", o.rank, "rank of each breaker")->check(CLI::Range(1, 512));
   verb->add_option("--steps", o.steps, "training steps")->check(CLI::Range(1, 1000000));
   verb->add_option("--learning-rate", o.learning_rate, "peak learning rate")->check(CLI::PositiveNumber);
-  verb->add_option("--keep-weight", o.keep_weight, "weight of the keep pairs' squared movement")->check(CLI::NonNegativeNumber);
-  verb->add_option("--norm-weight", o.norm_weight, "weight of |W'x - Wx| on neutral text")->check(CLI::NonNegativeNumber);
+  verb->add_option("--keep-weight", o.keep_weight, "weight of the keep pairs' squared movement")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--norm-weight", o.norm_weight, "weight of |W'x - Wx| on neutral text")
+      ->check(CLI::NonNegativeNumber);
   verb->add_option("--batch", o.batch, "pairs of the harm a step")->check(CLI::Range(1, 100000));
   verb->add_option("--keep-batch", o.keep_batch, "pairs to keep a step")->check(CLI::Range(1, 100000));
-  verb->add_option("--objective", o.objective, "squared_gap, counterfactual_gap, hinge_gap, harm_log_likelihood, unlikelihood");
+  verb->add_option("--objective", o.objective,
+                   "squared_gap, counterfactual_gap, hinge_gap, harm_log_likelihood, unlikelihood");
   verb->callback([&common] { run_surgery(common, o); });
 }
 

@@ -9,9 +9,9 @@
 #include "lancet/atlas/atlas.hpp"
 #include "lancet/circuit/evaluate.hpp"
 #include "lancet/circuit/select.hpp"
-#include "lancet/io/pairs.hpp"
 #include "lancet/common.hpp"
 #include "lancet/intervene/train.hpp"
+#include "lancet/io/pairs.hpp"
 #include "lancet/validate/validate.hpp"
 
 namespace program {
@@ -22,20 +22,20 @@ struct surgery_options {
   std::string pairs, neutral, held_out, prompts;
   std::vector<std::string> keep_pairs;
   std::string harm_name = "harm";
-  index exact_examples = 24;    ///< training pairs on which effects are exact
+  index exact_examples = 24;  ///< training pairs on which effects are exact
   std::vector<index> sizes{1, 2, 3, 5};
-  bool every_size = false;      ///< train all sizes, not only up to the first that reaches the target
-  index draws = 3;              ///< random circuits of each size
-  double target = 0.8;          ///< reduction on validation pairs that a size must reach
+  bool every_size = false;  ///< train all sizes, not only up to the first that reaches the target
+  index draws = 3;          ///< random circuits of each size
+  double target = 0.8;      ///< reduction on validation pairs that a size must reach
   index rank = 4;
   index steps = 100;
   double learning_rate = 1e-2;
   double keep_weight = 1;
   double norm_weight = 0;
-  index batch = 16;             ///< pairs of the harm a step
-  index keep_batch = 16;        ///< pairs to keep a step
+  index batch = 16;       ///< pairs of the harm a step
+  index keep_batch = 16;  ///< pairs to keep a step
   std::string objective = "counterfactual_gap";
-  index window = 128;           ///< tokens of a window of text
+  index window = 128;  ///< tokens of a window of text
 };
 
 /// Data as read, with the hashes of its files.
@@ -50,9 +50,9 @@ struct surgery_data {
 /// One trained circuit: found or random, on the validation split.
 struct trial {
   lancet::circuit circuit;
-  double reduction = 0;   ///< of the mean gap on validation pairs
-  double keep_change = 0; ///< of the keep pairs' accuracy
-  double keep_share = 0;  ///< of the keep pairs' mean log-odds that is left
+  double reduction = 0;    ///< of the mean gap on validation pairs
+  double keep_change = 0;  ///< of the keep pairs' accuracy
+  double keep_share = 0;   ///< of the keep pairs' mean log-odds that is left
 };
 
 struct surgery_size {
@@ -84,8 +84,9 @@ struct surgery_results {
 };
 
 /// report.json, from everything that was found out.
-[[nodiscard]] nlohmann::ordered_json make_report(model_type const& model, common_options const& common, surgery_options const& options,
-                                         surgery_data const& data, surgery_results const& results,
-                                         lancet::intervention<backend> const& made);
+[[nodiscard]] nlohmann::ordered_json make_report(model_type const& model, common_options const& common,
+                                                 surgery_options const& options, surgery_data const& data,
+                                                 surgery_results const& results,
+                                                 lancet::intervention<backend> const& made);
 
 }  // namespace program

@@ -36,7 +36,9 @@ using lancet::index;
   std::vector<std::size_t> order(t.units.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   if (order.size() > most) {
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return std::abs(rows[a].effect) > std::abs(rows[b].effect); });
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::abs(rows[a].effect) > std::abs(rows[b].effect);
+    });
     order.resize(most);
   }
   json units = json::array();
@@ -50,8 +52,16 @@ using lancet::index;
     one["p_adjusted"] = number(rows[u].p_adjusted);
     units.push_back(std::move(one));
   }
-  return {{"estimator", t.estimator}, {"do", t.change}, {"direction", t.direction}, {"metric", t.metric}, {"metric_unit", "nats"},
-          {"unit", name(t.kind)}, {"at", t.at}, {"examples", t.examples()}, {"level", 0.05}, {"units", units},
+  return {{"estimator", t.estimator},
+          {"do", t.change},
+          {"direction", t.direction},
+          {"metric", t.metric},
+          {"metric_unit", "nats"},
+          {"unit", name(t.kind)},
+          {"at", t.at},
+          {"examples", t.examples()},
+          {"level", 0.05},
+          {"units", units},
           {"units_omitted", t.units.size() - order.size()}};
 }
 
@@ -70,8 +80,12 @@ using lancet::index;
     sum += std::abs(x.back() - y.back());
     most = std::max(most, std::abs(x.back() - y.back()));
   }
-  return {{"estimator", estimate.estimator}, {"reference", exact.estimator}, {"units", units}, {"pearson", number(pearson(x, y).value)},
-          {"spearman", number(spearman(x, y).value)}, {"mean_absolute_error", sum / static_cast<double>(x.size())},
+  return {{"estimator", estimate.estimator},
+          {"reference", exact.estimator},
+          {"units", units},
+          {"pearson", number(pearson(x, y).value)},
+          {"spearman", number(spearman(x, y).value)},
+          {"mean_absolute_error", sum / static_cast<double>(x.size())},
           {"max_absolute_error", most}};
 }
 
@@ -83,38 +97,56 @@ using lancet::index;
     units.push_back(std::move(one));
   }
   auto const share = [](std::optional<measured_share> const& s) {
-    return s ? json{{"value", number(s->value)}, {"low", number(s->low)}, {"high", number(s->high)}} : json(nullptr);
+    return s ? json{{"value", number(s->value)}, {"low", number(s->low)}, {"high", number(s->high)}}
+             : json(nullptr);
   };
   json curve = json::array();
   for (auto const& [n, s] : r.faithfulness)
-    curve.push_back({{"units", n}, {"faithfulness", number(s.value)}, {"low", number(s.low)}, {"high", number(s.high)}});
+    curve.push_back(
+        {{"units", n}, {"faithfulness", number(s.value)}, {"low", number(s.low)}, {"high", number(s.high)}});
   index const total = arch.layers * columns_of(arch, r.circuit.units.at(0).kind).count;
-  return {{"unit", name(r.circuit.units.at(0).kind)}, {"units", units}, {"rule", r.circuit.rule}, {"total_units", total},
+  return {{"unit", name(r.circuit.units.at(0).kind)},
+          {"units", units},
+          {"rule", r.circuit.rule},
+          {"total_units", total},
           {"fraction", static_cast<double>(r.circuit.units.size()) / static_cast<double>(total)},
-          {"faithfulness", share(r.circuit.faithfulness)}, {"completeness", share(r.circuit.completeness)}, {"faithfulness_curve", curve}};
+          {"faithfulness", share(r.circuit.faithfulness)},
+          {"completeness", share(r.circuit.completeness)},
+          {"faithfulness_curve", curve}};
 }
 
 [[nodiscard]] json table_json(validation_result const& v) {
   json rows = json::array();
-  auto const row = [&](std::string task, char const* metric, bool higher, paired_measure const& m, double before, double after) {
+  auto const row = [&](std::string task, char const* metric, bool higher, paired_measure const& m,
+                       double before, double after) {
     double const n = static_cast<double>(m.before.size());
-    rows.push_back({{"task", std::move(task)}, {"metric", metric}, {"higher_is_better", higher}, {"n", n}, {"before", before}, {"after", after},
-                    {"stderr", n > 1 ? number(std::sqrt(sample_variance(m.after) / n)) : json(nullptr)}, {"p", number(m.p)}});
+    rows.push_back({{"task", std::move(task)},
+                    {"metric", metric},
+                    {"higher_is_better", higher},
+                    {"n", n},
+                    {"before", before},
+                    {"after", after},
+                    {"stderr", n > 1 ? number(std::sqrt(sample_variance(m.after) / n)) : json(nullptr)},
+                    {"p", number(m.p)}});
   };
   row("harm (test split)", "log_odds", false, v.harm, v.harm.mean_before, v.harm.mean_after);
   for (keep_measure const& k : v.keep) {
     row(k.name, "log_odds", true, k, k.mean_before, k.mean_after);
     row(k.name, "log_likelihood", true, k.likelihood, k.likelihood.mean_before, k.likelihood.mean_after);
   }
-  if (!v.text.before.empty()) row("held-out text", "nats_per_token", false, v.text, v.text.mean_before, v.text.mean_after);
+  if (!v.text.before.empty())
+    row("held-out text", "nats_per_token", false, v.text, v.text.mean_before, v.text.mean_after);
   return rows;
 }
 
 [[nodiscard]] json items_json(std::vector<contrast_pair> const& pairs, paired_measure const& m) {
   json out = json::array();
   for (std::size_t i = 0; i < pairs.size(); ++i)
-    out.push_back({{"text", pairs[i].clean_text + " [" + pairs[i].answer_text + " / " + pairs[i].contrast_text + " ]"},
-                   {"group", pairs[i].group}, {"before", m.before[i]}, {"after", m.after[i]}});
+    out.push_back(
+        {{"text", pairs[i].clean_text + " [" + pairs[i].answer_text + " / " + pairs[i].contrast_text + " ]"},
+         {"group", pairs[i].group},
+         {"before", m.before[i]},
+         {"after", m.after[i]}});
   return out;
 }
 
@@ -125,11 +157,16 @@ using lancet::index;
       std::vector<double> x;
       for (trial const& t : s.random) x.push_back(value(t));
       if (x.empty()) return json(nullptr);
-      return json{{"mean", sample_mean(x)}, {"low", *std::min_element(x.begin(), x.end())}, {"high", *std::max_element(x.begin(), x.end())}, {"draws", x}};
+      return json{{"mean", sample_mean(x)},
+                  {"low", *std::min_element(x.begin(), x.end())},
+                  {"high", *std::max_element(x.begin(), x.end())},
+                  {"draws", x}};
     };
     auto const collateral = [](trial const& t) { return 1 - t.keep_share; };
-    out.push_back({{"units", s.units}, {"found", {{"reduction", s.found.reduction}, {"collateral", collateral(s.found)}}},
-                   {"random", spread_of([](trial const& t) { return t.reduction; })}, {"random_collateral", spread_of(collateral)}});
+    out.push_back({{"units", s.units},
+                   {"found", {{"reduction", s.found.reduction}, {"collateral", collateral(s.found)}}},
+                   {"random", spread_of([](trial const& t) { return t.reduction; })},
+                   {"random_collateral", spread_of(collateral)}});
   }
   return out;
 }
@@ -142,8 +179,16 @@ using lancet::index;
     curve.push_back(std::move(one));
   }
   return {{"curve", curve},
-          {"options", {{"objective", o.objective}, {"rank", o.rank}, {"steps", o.steps}, {"learning_rate", o.learning_rate},
-                       {"keep_weight", o.keep_weight}, {"norm_weight", o.norm_weight}, {"batch", o.batch}, {"keep_batch", o.keep_batch}, {"optimizer", "adamw"}}}};
+          {"options",
+           {{"objective", o.objective},
+            {"rank", o.rank},
+            {"steps", o.steps},
+            {"learning_rate", o.learning_rate},
+            {"keep_weight", o.keep_weight},
+            {"norm_weight", o.norm_weight},
+            {"batch", o.batch},
+            {"keep_batch", o.keep_batch},
+            {"optimizer", "adamw"}}}};
 }
 
 [[nodiscard]] std::string hardware() {
@@ -164,27 +209,39 @@ using lancet::index;
   validation_result const& v = r.validation;
   bool beats = true;
   for (auto const& [name, c] : r.controls) beats = beats && v.harm.reduction > c.harm.reduction;
-  std::string sentence = std::string(v.verdict.met() ? "Target met: " : "Target not met: ") + "on unseen pairs the gap fell by " +
-                         percent(v.harm.reduction) + " (95 % interval " + percent(v.harm.low) + " to " + percent(v.harm.high) + "), perplexity of held-out text changed by " +
-                         percent(v.text.change(), 2);
+  std::string sentence = std::string(v.verdict.met() ? "Target met: " : "Target not met: ") +
+                         "on unseen pairs the gap fell by " + percent(v.harm.reduction) + " (95 % interval " +
+                         percent(v.harm.low) + " to " + percent(v.harm.high) +
+                         "), perplexity of held-out text changed by " + percent(v.text.change(), 2);
   for (keep_measure const& k : v.keep)
-    sentence += ", accuracy on " + k.name + " went from " + percent(k.accuracy_before, 1) + " to " + percent(k.accuracy_after, 1);
+    sentence += ", accuracy on " + k.name + " went from " + percent(k.accuracy_before, 1) + " to " +
+                percent(k.accuracy_after, 1);
   sentence += ".";
   if (!beats) sentence += " It does not beat a control.";
-  return {{"sentence", sentence}, {"harm_halved", v.verdict.harm_halved}, {"collateral_within_5_percent", v.verdict.collateral_within_5_percent},
-          {"significant", v.verdict.significant}, {"keeps_answers", v.verdict.keeps_answers}, {"beats_controls", beats}};
+  return {{"sentence", sentence},
+          {"harm_halved", v.verdict.harm_halved},
+          {"collateral_within_5_percent", v.verdict.collateral_within_5_percent},
+          {"significant", v.verdict.significant},
+          {"keeps_answers", v.verdict.keeps_answers},
+          {"beats_controls", beats}};
 }
 
 }  // namespace
 
-nlohmann::ordered_json make_report(model_type const& model, common_options const& common, surgery_options const& o, surgery_data const& data,
-                           surgery_results const& r, intervention<backend> const& made) {
+nlohmann::ordered_json make_report(model_type const& model, common_options const& common,
+                                   surgery_options const& o, surgery_data const& data,
+                                   surgery_results const& r, intervention<backend> const& made) {
   architecture const& a = model.arch();
   validation_result const& v = r.validation;
   json const cost = measures(common);
-  json report{{"format", "lancet.report"}, {"version", 1}, {"title", o.harm_name + " in " + model.identity().name}};
-  report["model"] = {{"name", model.identity().name}, {"architecture", a.family}, {"sha256", model.identity().sha256}, {"layers", a.layers},
-                     {"heads", a.heads}, {"width", a.width}};
+  json report{
+      {"format", "lancet.report"}, {"version", 1}, {"title", o.harm_name + " in " + model.identity().name}};
+  report["model"] = {{"name", model.identity().name},
+                     {"architecture", a.family},
+                     {"sha256", model.identity().sha256},
+                     {"layers", a.layers},
+                     {"heads", a.heads},
+                     {"width", a.width}};
   if (model.has_tokenizer()) report["model"]["tokenizer_sha256"] = model.tokenizer().hash();
   report["harm"] = {{"name", o.harm_name}, {"unit", "nats"}};
   report["harm"].update(harm_json(v.harm));
@@ -196,8 +253,8 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   report["positions"]["tokens"] = r.position_tokens;
   report["attribution_check"] = check_json(r.attribution, r.heads);
   report["circuit"] = circuit_json(r, a);
-  report["intervention"] = {{"kind", made.kind()}, {"path", "intervention"}, {"rank", o.rank}, {"alpha", 1.0}, {"trainable", r.trainable},
-                            {"objective", o.objective}};
+  report["intervention"] = {{"kind", made.kind()}, {"path", "intervention"},   {"rank", o.rank},
+                            {"alpha", 1.0},        {"trainable", r.trainable}, {"objective", o.objective}};
   report["training"] = training_json(made, o);
   report["items"] = items_json(data.pairs.test().pairs, v.harm);
   if (!v.keep.empty()) {
@@ -205,26 +262,46 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
     report["keep_metric"] = "log_odds";
   }
   report["generations"] = json::array();
-  for (generation_pair const& g : r.generations) report["generations"].push_back({{"prompt", g.prompt}, {"before", g.before}, {"after", g.after}});
+  for (generation_pair const& g : r.generations)
+    report["generations"].push_back({{"prompt", g.prompt}, {"before", g.before}, {"after", g.after}});
   report["dose"] = json::array();
   for (dose_point const& d : r.dose)
-    report["dose"].push_back({{"alpha", d.alpha}, {"harm", d.harm}, {"reduction", d.reduction}, {"perplexity_change", d.perplexity_change}, {"keep_accuracy", d.keep_accuracy}});
+    report["dose"].push_back({{"alpha", d.alpha},
+                              {"harm", d.harm},
+                              {"reduction", d.reduction},
+                              {"perplexity_change", d.perplexity_change},
+                              {"keep_accuracy", d.keep_accuracy}});
   report["sizes"] = sizes_json(r);
   report["controls"] = json::array();
   for (auto const& [name, c] : r.controls) {
-    json one{{"name", name}, {"reduction", c.harm.reduction}, {"low", number(c.harm.low)}, {"high", number(c.harm.high)}, {"p", number(c.harm.p)}};
+    json one{{"name", name},
+             {"reduction", c.harm.reduction},
+             {"low", number(c.harm.low)},
+             {"high", number(c.harm.high)},
+             {"p", number(c.harm.p)}};
     one["change"] = c.text.before.empty() ? 0.0 : c.text.change();
     report["controls"].push_back(std::move(one));
   }
   report["cross_harm"] = json::array();
   for (keep_measure const& k : v.keep)
-    report["cross_harm"].push_back({{"suite", k.name}, {"metric", "log_odds"}, {"items", k.before.size()}, {"before", k.mean_before}, {"after", k.mean_after}, {"p", number(k.p)}});
+    report["cross_harm"].push_back({{"suite", k.name},
+                                    {"metric", "log_odds"},
+                                    {"items", k.before.size()},
+                                    {"before", k.mean_before},
+                                    {"after", k.mean_after},
+                                    {"p", number(k.p)}});
   report["table"] = table_json(v);
-  report["provenance"] = {{"command", common.command}, {"seed", common.seed}, {"version", version}, {"backend", common.backend},
-                          {"threads", cost.at("threads")}, {"rng", rng_version}, {"hardware", hardware()}, {"seconds", cost.at("seconds")},
-                          {"peak_bytes", cost.at("peak_bytes")}, {"data", data.hashes}};
-  report["cost"] = {{"effects_seconds", r.effects_seconds}, {"circuit_seconds", r.circuit_seconds}, {"training_seconds", r.training_seconds},
-                    {"validation_seconds", r.validation_seconds}, {"load_seconds", common.load_seconds}, {"peak_bytes", cost.at("peak_bytes")},
+  report["provenance"] = {
+      {"command", common.command}, {"seed", common.seed},           {"version", version},
+      {"backend", common.backend}, {"threads", cost.at("threads")}, {"rng", rng_version},
+      {"hardware", hardware()},    {"seconds", cost.at("seconds")}, {"peak_bytes", cost.at("peak_bytes")},
+      {"data", data.hashes}};
+  report["cost"] = {{"effects_seconds", r.effects_seconds},
+                    {"circuit_seconds", r.circuit_seconds},
+                    {"training_seconds", r.training_seconds},
+                    {"validation_seconds", r.validation_seconds},
+                    {"load_seconds", common.load_seconds},
+                    {"peak_bytes", cost.at("peak_bytes")},
                     {"trainable", r.trainable}};
   report["verdict"] = verdict_json(r);
   return report;

@@ -23,19 +23,24 @@ namespace {
   return out;
 }
 
-[[nodiscard]] std::vector<token> encode(std::string const& text, std::string const& where, text_rules const& rules, bool bos) {
-  if (rules.tokenizer == nullptr) throw lancet::file_error(where, "got a text, expected ids: the model has no tokenizer");
+[[nodiscard]] std::vector<token> encode(std::string const& text, std::string const& where,
+                                        text_rules const& rules, bool bos) {
+  if (rules.tokenizer == nullptr)
+    throw lancet::file_error(where, "got a text, expected ids: the model has no tokenizer");
   return rules.tokenizer->encode(text, {.bos = bos});
 }
 
 void check(text_item const& item, text_rules const& rules) {
-  if (item.ids.empty()) throw lancet::file_error(item.where, "got a text without tokens, expected at least one");
+  if (item.ids.empty())
+    throw lancet::file_error(item.where, "got a text without tokens, expected at least one");
   if (std::ssize(item.ids) > rules.context)
-    throw lancet::file_error(item.where, "got " + std::to_string(item.ids.size()) + " tokens, expected at most the model's context of " +
+    throw lancet::file_error(item.where, "got " + std::to_string(item.ids.size()) +
+                                             " tokens, expected at most the model's context of " +
                                              std::to_string(rules.context));
   for (token const id : item.ids)
     if (id < 0 || id >= rules.vocabulary)
-      throw lancet::file_error(item.where, "got token id " + std::to_string(id) + ", expected 0 to " + std::to_string(rules.vocabulary - 1));
+      throw lancet::file_error(item.where, "got token id " + std::to_string(id) + ", expected 0 to " +
+                                               std::to_string(rules.vocabulary - 1));
 }
 
 [[nodiscard]] text_item item_of(nlohmann::json const& line, std::string where, text_rules const& rules) {
@@ -62,7 +67,8 @@ void check(text_item const& item, text_rules const& rules) {
     if (!item.has_continuation) more = encode(item.continuation, item.where, rules, false);
     item.has_continuation = true;
   }
-  if (item.has_continuation && more.empty()) throw lancet::file_error(item.where, "continuation: has no tokens, expected at least one");
+  if (item.has_continuation && more.empty())
+    throw lancet::file_error(item.where, "continuation: has no tokens, expected at least one");
   item.ids.insert(item.ids.end(), more.begin(), more.end());
   check(item, rules);
   return item;
@@ -71,7 +77,8 @@ void check(text_item const& item, text_rules const& rules) {
 }  // namespace
 
 text_rules rules_of(model_type const& model, bool bos) {
-  return {model.has_tokenizer() ? &model.tokenizer() : nullptr, model.arch().vocabulary, model.arch().context, bos};
+  return {model.has_tokenizer() ? &model.tokenizer() : nullptr, model.arch().vocabulary, model.arch().context,
+          bos};
 }
 
 text_item make_item(std::string text, std::string where, text_rules const& rules) {
@@ -113,10 +120,12 @@ std::vector<text_item> read_items(std::string const& path, bool json, text_rules
 
 lancet::tokenizer load_tokenizer(common_options& common) {
   if (common.model.empty())
-    throw lancet::usage_error("--model: got nothing, expected a GGUF file or a folder with tokenizer.json (or set LANCET_MODEL)");
+    throw lancet::usage_error(
+        "--model: got nothing, expected a GGUF file or a folder with tokenizer.json (or set LANCET_MODEL)");
   auto const before = std::chrono::steady_clock::now();
   auto const read = [&] {
-    if (lancet::detail::is_folder(common.model)) return lancet::tokenizer(lancet::read_tokenizer_json(common.model + "/tokenizer.json"));
+    if (lancet::detail::is_folder(common.model))
+      return lancet::tokenizer(lancet::read_tokenizer_json(common.model + "/tokenizer.json"));
     return lancet::tokenizer(lancet::read_gguf_tokenizer(lancet::gguf_file::open(common.model)));
   };
   lancet::tokenizer out = read();
@@ -125,16 +134,20 @@ lancet::tokenizer load_tokenizer(common_options& common) {
 }
 
 void add_intervention(CLI::App& verb, intervention_options& options) {
-  verb.add_option("--intervention", options.folder, "a folder that `lancet train` or `lancet surgery` wrote, applied to the model");
-  verb.add_option("--strength", options.strength, "of the intervention: 0 none, 1 as trained [as saved]")->check(CLI::Range(0.0, 100.0));
+  verb.add_option("--intervention", options.folder,
+                  "a folder that `lancet train` or `lancet surgery` wrote, applied to the model");
+  verb.add_option("--strength", options.strength, "of the intervention: 0 none, 1 as trained [as saved]")
+      ->check(CLI::Range(0.0, 100.0));
 }
 
-std::unique_ptr<lancet::intervention<backend>> load(model_type const& model, intervention_options const& options) {
+std::unique_ptr<lancet::intervention<backend>> load(model_type const& model,
+                                                    intervention_options const& options) {
   if (options.folder.empty()) {
     if (options.strength >= 0) throw lancet::usage_error("--strength: needs --intervention");
     return nullptr;
   }
-  auto out = std::make_unique<lancet::intervention<backend>>(lancet::load_intervention<backend>(options.folder, model));
+  auto out = std::make_unique<lancet::intervention<backend>>(
+      lancet::load_intervention<backend>(options.folder, model));
   if (options.strength >= 0) out->set_strength(options.strength);
   return out;
 }

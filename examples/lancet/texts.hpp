@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts that verbs read: a JSON-lines file, a plain one, or standard input; as tokens, checked against the model.
+// Texts that verbs read: a JSON-lines file, a plain one, or standard input; as tokens, checked against the
+// model.
 #pragma once
 
 #include <memory>
@@ -34,7 +35,8 @@ struct text_rules {
 [[nodiscard]] text_item make_item(std::string text, std::string where, text_rules const& rules);
 
 /// Reads `path`, "-" for standard input: JSON lines ({"text": …} or {"ids": […]}, with `continuation` or
-/// `continuation_ids`) where `json` or the name ends in .jsonl, else one text a line. Throws file_error with the line.
+/// `continuation_ids`) where `json` or the name ends in .jsonl, else one text a line. Throws file_error with
+/// the line.
 [[nodiscard]] std::vector<text_item> read_items(std::string const& path, bool json, text_rules const& rules);
 
 /// The tokenizer alone, without the weights.
@@ -46,7 +48,8 @@ struct intervention_options {
   double strength = -1;  ///< below 0: as it was saved
 };
 void add_intervention(CLI::App& verb, intervention_options& options);
-[[nodiscard]] std::unique_ptr<lancet::intervention<backend>> load(model_type const& model, intervention_options const& options);
+[[nodiscard]] std::unique_ptr<lancet::intervention<backend>> load(model_type const& model,
+                                                                  intervention_options const& options);
 
 /// One line of JSON on standard output.
 void print_line(nlohmann::ordered_json const& line);

@@ -52,11 +52,14 @@ void run(common_options& common, options const& o) {
 
 void add_tokens(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
-  CLI::App& verb = *app.add_subcommand("tokens", "Token ids and pieces of texts; --decode turns ids into text");
+  CLI::App& verb =
+      *app.add_subcommand("tokens", "Token ids and pieces of texts; --decode turns ids into text");
   add_common(verb, common, {});
   verb.add_option("TEXT", o->texts, "texts to take apart");
   verb.add_option("--decode", o->decode, "token ids to put together")->expected(1, 1 << 20);
-  verb.add_option("--input,-i", o->input, "a file with one text a line; JSON lines with --json or where it ends in .jsonl; - for standard input");
+  verb.add_option(
+      "--input,-i", o->input,
+      "a file with one text a line; JSON lines with --json or where it ends in .jsonl; - for standard input");
   verb.add_flag("--bos", o->bos, "put the start token first");
   verb.callback([&common, o] { run(common, *o); });
 }

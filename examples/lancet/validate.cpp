@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `lancet validate`: what an intervention did to unseen harm, to answers that must stay, and to unseen text.
-#include "lancet/version.hpp"
 #include "lancet/validate/validate.hpp"
+#include "lancet/version.hpp"
 
 #include <cstdio>
 #include <filesystem>
@@ -30,23 +30,29 @@ struct options {
 [[nodiscard]] json items_json(lancet::test_pairs const& pairs, lancet::harm_measure const& h) {
   json out = json::array();
   for (std::size_t i = 0; i < h.before.size(); ++i)
-    out.push_back({{"text", pairs.pairs[i].clean_text}, {"group", pairs.pairs[i].group}, {"before", number(h.before[i])}, {"after", number(h.after[i])}});
+    out.push_back({{"text", pairs.pairs[i].clean_text},
+                   {"group", pairs.pairs[i].group},
+                   {"before", number(h.before[i])},
+                   {"after", number(h.after[i])}});
   return out;
 }
 
 void print_table(lancet::validation_result const& r) {
   std::printf("%-34s %12s %12s %12s %10s\n", "on unseen data", "before", "after", "change", "p");
-  std::printf("%-34s %12.4f %12.4f %11.1f%% %10.2g\n", ("harm (" + r.harm.name + ")").c_str(), r.harm.mean_before, r.harm.mean_after,
-              -100 * r.harm.reduction, r.harm.p);
+  std::printf("%-34s %12.4f %12.4f %11.1f%% %10.2g\n", ("harm (" + r.harm.name + ")").c_str(),
+              r.harm.mean_before, r.harm.mean_after, -100 * r.harm.reduction, r.harm.p);
   if (!r.text.before.empty())
-    std::printf("%-34s %12.4f %12.4f %11.2f%% %10.2g\n", "perplexity", r.text.perplexity_before, r.text.perplexity_after, 100 * r.text.change(), r.text.p);
+    std::printf("%-34s %12.4f %12.4f %11.2f%% %10.2g\n", "perplexity", r.text.perplexity_before,
+                r.text.perplexity_after, 100 * r.text.change(), r.text.p);
   for (lancet::keep_measure const& k : r.keep)
-    std::printf("%-34s %11.1f%% %11.1f%% %8.1f pts %10.2g\n", (k.name + " (accuracy)").c_str(), 100 * k.accuracy_before, 100 * k.accuracy_after,
-                100 * (k.accuracy_after - k.accuracy_before), k.p);
+    std::printf("%-34s %11.1f%% %11.1f%% %8.1f pts %10.2g\n", (k.name + " (accuracy)").c_str(),
+                100 * k.accuracy_before, 100 * k.accuracy_after, 100 * (k.accuracy_after - k.accuracy_before),
+                k.p);
 }
 
 void run(common_options& common, options const& o) {
-  if (o.intervention.folder.empty()) throw lancet::usage_error("--intervention: got nothing, expected a folder");
+  if (o.intervention.folder.empty())
+    throw lancet::usage_error("--intervention: got nothing, expected a folder");
   lancet::metric const m = choose_metric(o.metric);
   model_type const model = load(common);
   lancet::pair_file const file = read_pair_file(model, o.pairs);
@@ -64,18 +70,26 @@ void run(common_options& common, options const& o) {
     hashes[path] = keep.sha256();
   }
   if (!o.held_out.empty()) {
-    data.held_out = lancet::read_text_windows(o.held_out, model.tokenizer(), std::min(o.window, model.arch().context));
+    data.held_out =
+        lancet::read_text_windows(o.held_out, model.tokenizer(), std::min(o.window, model.arch().context));
     hashes[o.held_out] = lancet::sha256_of_file(o.held_out);
   }
   auto const what = load(model, o.intervention);
   if (common.dry_run) {
     lancet::index rows = 0;
     for (auto const& w : data.held_out) rows += 2 * std::ssize(w);
-    return print_summary(common, {{"plan", "harm, keep pairs, held-out text, sham control"}, {"items", data.harm.pairs.size()},
-                                  {"passes", 4 * (data.keep.size() + 1) + 2 * data.held_out.size()}, {"rows_of_text", rows}});
+    return print_summary(common, {{"plan", "harm, keep pairs, held-out text, sham control"},
+                                  {"items", data.harm.pairs.size()},
+                                  {"passes", 4 * (data.keep.size() + 1) + 2 * data.held_out.size()},
+                                  {"rows_of_text", rows}});
   }
-  json const settings{{"intervention", lancet::sha256_of_file(o.intervention.folder + "/manifest.json")}, {"strength", what->strength()},
-                      {"model", model.identity().sha256}, {"data", hashes}, {"metric", o.metric}, {"window", o.window}, {"version", lancet::version}};
+  json const settings{{"intervention", lancet::sha256_of_file(o.intervention.folder + "/manifest.json")},
+                      {"strength", what->strength()},
+                      {"model", model.identity().sha256},
+                      {"data", hashes},
+                      {"metric", o.metric},
+                      {"window", o.window},
+                      {"version", lancet::version}};
   std::string const path = output_file(common, "report.json");
   if (auto done = finished_document(path, settings)) {
     say(common, path + " is already complete");
@@ -91,18 +105,31 @@ void run(common_options& common, options const& o) {
 
   json document{{"format", "lancet.report"},
                 {"version", 1},
-                {"model", {{"name", model.identity().name}, {"architecture", model.arch().family}, {"sha256", model.identity().sha256},
-                           {"layers", model.arch().layers}, {"heads", model.arch().heads}}},
+                {"model",
+                 {{"name", model.identity().name},
+                  {"architecture", model.arch().family},
+                  {"sha256", model.identity().sha256},
+                  {"layers", model.arch().layers},
+                  {"heads", model.arch().heads}}},
                 {"circuit", to_json(what->circuit())},
-                {"intervention", {{"kind", what->kind()}, {"path", o.intervention.folder}, {"alpha", strength}, {"trainable", what->trainable()}}},
+                {"intervention",
+                 {{"kind", what->kind()},
+                  {"path", o.intervention.folder},
+                  {"alpha", strength},
+                  {"trainable", what->trainable()}}},
                 {"harm", harm_json(r.harm)},
                 {"keep", keep_json(r)},
                 {"controls", json::array({{{"name", "sham"}, {"reduction", number(sham.reduction)}}})},
                 {"items", items_json(data.harm, r.harm)},
-                {"verdict", {{"harm_halved", r.verdict.harm_halved}, {"collateral_within_5_percent", r.verdict.collateral_within_5_percent},
-                             {"keeps_answers", r.verdict.keeps_answers}, {"significant", r.verdict.significant}}},
+                {"verdict",
+                 {{"harm_halved", r.verdict.harm_halved},
+                  {"collateral_within_5_percent", r.verdict.collateral_within_5_percent},
+                  {"keeps_answers", r.verdict.keeps_answers},
+                  {"significant", r.verdict.significant}}},
                 {"settings", settings}};
-  if (data.held_out.empty()) document["notes"] = json::array({"No held-out text was given: collateral damage to text is not measured."});
+  if (data.held_out.empty())
+    document["notes"] =
+        json::array({"No held-out text was given: collateral damage to text is not measured."});
   if (!path.empty()) lancet::write_file(path, lancet::detail::file_text(document));
   if (!path.empty()) document["output"] = path;
   if (!common.json && !common.quiet) print_table(r);
@@ -113,11 +140,13 @@ void run(common_options& common, options const& o) {
 
 void add_validate(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
-  CLI::App& verb = *app.add_subcommand("validate", "Harm, collateral damage, paired tests and a sham control on unseen data");
+  CLI::App& verb = *app.add_subcommand(
+      "validate", "Harm, collateral damage, paired tests and a sham control on unseen data");
   add_common(verb, common, {.output = true, .dry_run = true});
   add_intervention(verb, o->intervention);
   verb.add_option("--pairs", o->pairs, "contrast pairs; their test split is used")->required();
-  verb.add_option("--keep-pairs", o->keep_pairs, "pairs whose answers must stay; their test splits are used")->expected(1, 64);
+  verb.add_option("--keep-pairs", o->keep_pairs, "pairs whose answers must stay; their test splits are used")
+      ->expected(1, 64);
   verb.add_option("--held-out", o->held_out, "text on which perplexity must stay");
   verb.add_option("--metric", o->metric, "of the harm: log_odds, log_likelihood or probability [log_odds]");
   verb.add_option("--window", o->window, "tokens of a window of text [128]")->check(CLI::Range(2, 1 << 20));

@@ -10,15 +10,26 @@ using json = nlohmann::ordered_json;
 json number(double x) { return std::isfinite(x) ? json(x) : json(nullptr); }
 
 json harm_json(lancet::harm_measure const& h) {
-  return {{"metric", h.name}, {"items", h.before.size()}, {"before", number(h.mean_before)}, {"after", number(h.mean_after)},
-          {"reduction", number(h.reduction)}, {"low", number(h.low)}, {"high", number(h.high)}, {"p", number(h.p)},
-          {"test", "paired t-test"}, {"effect_size", number(h.effect_size)}, {"effect_size_name", "Cohen's d of the differences"}};
+  return {{"metric", h.name},
+          {"items", h.before.size()},
+          {"before", number(h.mean_before)},
+          {"after", number(h.mean_after)},
+          {"reduction", number(h.reduction)},
+          {"low", number(h.low)},
+          {"high", number(h.high)},
+          {"p", number(h.p)},
+          {"test", "paired t-test"},
+          {"effect_size", number(h.effect_size)},
+          {"effect_size_name", "Cohen's d of the differences"}};
 }
 
 json keep_json(lancet::validation_result const& r) {
   json out = json::array();
   auto const add = [&](std::string name, std::size_t items, double before, double after) -> json& {
-    out.push_back({{"name", std::move(name)}, {"items", items}, {"before", number(before)}, {"after", number(after)},
+    out.push_back({{"name", std::move(name)},
+                   {"items", items},
+                   {"before", number(before)},
+                   {"after", number(after)},
                    {"change", number(after / before - 1)}});
     return out.back();
   };

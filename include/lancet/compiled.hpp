@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Declares what the optional library lancet::compiled holds, so that programs do not compile it again: passes, sweeps and
-// training of the Eigen backend in float under `hook_table`. Include it after the library's other headers.
+// Declares what the optional library lancet::compiled holds, so that programs do not compile it again:
+// passes, sweeps and training of the Eigen backend in float under `hook_table`. Include it after the
+// library's other headers.
 #pragma once
 
 #include "lancet/backend/eigen.hpp"
@@ -30,10 +31,11 @@ extern template effect_table activation_patching<compiled::backend_type, archite
     transformer<compiled::backend_type> const&, std::span<contrast_pair const>, patching_options const&);
 extern template effect_table attribution_patching<compiled::backend_type, architecture>(
     transformer<compiled::backend_type> const&, std::span<contrast_pair const>, attribution_options const&);
-extern template std::vector<std::vector<double>> log_probabilities<compiled::backend_type, architecture, compiled::table>(
+extern template std::vector<std::vector<double>>
+log_probabilities<compiled::backend_type, architecture, compiled::table>(
     transformer<compiled::backend_type> const&, compiled::table&, std::span<std::vector<token> const>,
     workspace<compiled::backend_type>&);
-extern template std::unique_ptr<part<compiled::backend_type>> make_part<compiled::backend_type>(part_description const&,
-                                                                                                 architecture const&);
+extern template std::unique_ptr<part<compiled::backend_type>> make_part<compiled::backend_type>(
+    part_description const&, architecture const&);
 
 }  // namespace lancet

@@ -253,8 +253,8 @@ BOOST_AUTO_TEST_CASE(every_value_replaced_by_another_type_is_read_or_refused) {
   json const flat = small.to_json().flatten();
   std::size_t refused = 0, read = 0;
   for (auto const& [pointer, value] : flat.items()) {
-    for (json const& other : {json(nullptr), json(true), json("text"), json(-1), json(1e300), json(1e99), json::array(),
-                              json::object(), json::array({1, "x"})}) {
+    for (json const& other : {json(nullptr), json(true), json("text"), json(-1), json(1e300), json(1e99),
+                              json::array(), json::object(), json::array({1, "x"})}) {
       json document = flat.unflatten();
       document[json::json_pointer(pointer)] = other;
       document["entries"][0].erase("id");

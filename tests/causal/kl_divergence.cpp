@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The KL metric: against sums over the vocabulary written out, its gradient against central differences, in double.
+// The KL metric: against sums over the vocabulary written out, its gradient against central differences, in
+// double.
 #define BOOST_TEST_MODULE causal_kl_divergence
 #include "lancet/backend/reference.hpp"
 #include "lancet/causal/activation_patching.hpp"
@@ -28,7 +29,8 @@ contrast_pair some_pair() {
   return p;  // KL needs neither answer nor contrast
 }
 
-std::vector<double> next_log_probs(transformer<B> const& model, hook_table<B>& hooks, std::vector<token> const& text) {
+std::vector<double> next_log_probs(transformer<B> const& model, hook_table<B>& hooks,
+                                   std::vector<token> const& text) {
   workspace<B> ws;
   batch<B> input;
   input.add(text);
@@ -56,19 +58,22 @@ BOOST_AUTO_TEST_CASE(effects_are_differences_of_divergences) {
   double const apart = kl(clean, next_log_probs(model, none, pairs[0].corrupted));
   BOOST_REQUIRE(apart > 1e-3);
   for (direction const d : {noise, denoise}) {
-    effect_table const t = activation_patching(model, std::span<contrast_pair const>(pairs),
-                                               {.metric = kl_divergence{}, .change = resample{}, .direction = d});
+    effect_table const t =
+        activation_patching(model, std::span<contrast_pair const>(pairs),
+                            {.metric = kl_divergence{}, .change = resample{}, .direction = d});
     near(t.clean[0], 0, 1e-12, "KL of the clean run with itself");
     near(t.corrupted[0], apart, 1e-10, "KL of the corrupted run");
   }
-  effect_table const zeroed = activation_patching(model, std::span<contrast_pair const>(pairs),
-                                                  {.metric = kl_divergence{}, .change = zero{}, .direction = noise});
+  effect_table const zeroed =
+      activation_patching(model, std::span<contrast_pair const>(pairs),
+                          {.metric = kl_divergence{}, .change = zero{}, .direction = noise});
   for (std::size_t u = 0; u < zeroed.units.size(); ++u) {
     index const w = model.arch().head_dim, n = zeroed.units[u].number;
     ablate<B, site::z> cut(target{zeroed.units[u].layer, {}, {}, layer_span{n * w, (n + 1) * w - 1}});
     hook_table<B> hooks;
     hooks.add(cut);
-    near(zeroed.effects[u][0], kl(clean, next_log_probs(model, hooks, pairs[0].clean)), 1e-10, "ablated head");
+    near(zeroed.effects[u][0], kl(clean, next_log_probs(model, hooks, pairs[0].clean)), 1e-10,
+         "ablated head");
   }
 }
 
@@ -90,7 +95,8 @@ BOOST_AUTO_TEST_CASE(its_gradient_is_that_of_central_differences) {
   (void)reader.values(plan);
   tensor<B> g;
   reader.gradient(plan, std::vector<double>{0.8}, g);
-  check_gradient<B>("KL and log P", ws.readout.norm.out.all(), g, [&] { return 0.8 * reader.values(plan)[0]; });
+  check_gradient<B>("KL and log P", ws.readout.norm.out.all(), g,
+                    [&] { return 0.8 * reader.values(plan)[0]; });
 }
 
 BOOST_AUTO_TEST_CASE(circuits_know_it_and_training_does_not) {
@@ -102,8 +108,9 @@ BOOST_AUTO_TEST_CASE(circuits_know_it_and_training_does_not) {
   BOOST_TEST(runs.ablated(one)[0] > 0);
   workspace<B> ws;
   hook_table<B> none;
-  check_throws<usage_error>([&] { (void)metric_values(model, none, std::span<contrast_pair const>(pairs), kl_divergence{}, ws); },
-                            "metric kl_divergence compares with a clean run");
+  check_throws<usage_error>(
+      [&] { (void)metric_values(model, none, std::span<contrast_pair const>(pairs), kl_divergence{}, ws); },
+      "metric kl_divergence compares with a clean run");
 }
 
 }  // namespace lancet_test

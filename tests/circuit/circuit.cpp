@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Selecting, measuring and pruning circuits, on the planted model whose circuit is known; a cut of it, validated.
+// Selecting, measuring and pruning circuits, on the planted model whose circuit is known; a cut of it,
+// validated.
 #define BOOST_TEST_MODULE circuit_circuit
 #include "lancet/backend/eigen.hpp"
 
@@ -23,13 +24,15 @@ using B = compiled::backend_type;
 struct planted_case {
   planted<B> made = planted_model<B>();
   training_pairs train = planted_pairs<split::train>(planted_occupation_lines(), planted_tokenizer());
-  validation_pairs validation = planted_pairs<split::validation>(planted_occupation_lines(), planted_tokenizer());
+  validation_pairs validation =
+      planted_pairs<split::validation>(planted_occupation_lines(), planted_tokenizer());
   test_pairs test = planted_pairs<split::test>(planted_occupation_lines(), planted_tokenizer());
   test_pairs stated = planted_pairs<split::test>(planted_stated_lines(), planted_tokenizer());
   training_pairs stated_train = planted_pairs<split::train>(planted_stated_lines(), planted_tokenizer());
 
   [[nodiscard]] effect_table heads() const {
-    return activation_patching(made.model, train, {.metric = log_odds{}, .change = resample{}, .direction = noise});
+    return activation_patching(made.model, train,
+                               {.metric = log_odds{}, .change = resample{}, .direction = noise});
   }
 };
 
@@ -42,7 +45,8 @@ BOOST_AUTO_TEST_CASE(rules_find_exactly_the_planted_heads) {
   BOOST_TEST((as_set(select_circuit(effects, top{std::ssize(planted_units().heads)}).units) == truth));
   circuit const by_size = select_circuit(effects, threshold{0.3});
   BOOST_TEST((as_set(by_size.units) == truth));
-  for (std::size_t i = 1; i < by_size.effects.size(); ++i) BOOST_TEST(std::abs(by_size.effects[i - 1]) >= std::abs(by_size.effects[i]));
+  for (std::size_t i = 1; i < by_size.effects.size(); ++i)
+    BOOST_TEST(std::abs(by_size.effects[i - 1]) >= std::abs(by_size.effects[i]));
   circuit const significant = select_circuit(effects, significance{.level = 1e-6});
   for (unit const& u : truth) BOOST_TEST(as_set(significant.units).contains(u));
   BOOST_CHECK_THROW((void)select_circuit(effects, top{0}), usage_error);
@@ -58,15 +62,20 @@ BOOST_AUTO_TEST_CASE(the_planted_circuit_is_faithful_complete_and_what_pruning_l
   BOOST_TEST(found.faithfulness->low <= found.faithfulness->value);
   BOOST_TEST(found.faithfulness->value <= found.faithfulness->high);
   circuit const wide = select_circuit(c.heads(), top{8});
-  circuit const pruned = prune_circuit(c.made.model, wide, 0.9, std::span<contrast_pair const>(c.train.pairs).first(12), how);
+  circuit const pruned =
+      prune_circuit(c.made.model, wide, 0.9, std::span<contrast_pair const>(c.train.pairs).first(12), how);
   BOOST_TEST((as_set(pruned.units) == as_set(planted_units().heads)));
   circuit other = random_circuit(found, c.made.model.arch(), 2, 1, 0);
   measure_circuit(c.made.model, other, std::span<contrast_pair const>(c.validation.pairs), how);
   BOOST_TEST(std::abs(other.completeness->value) < 0.2);
-  BOOST_CHECK_THROW((void)prune_circuit(c.made.model, wide, 0, std::span<contrast_pair const>(c.train.pairs), how), usage_error);
+  BOOST_CHECK_THROW(
+      (void)prune_circuit(c.made.model, wide, 0, std::span<contrast_pair const>(c.train.pairs), how),
+      usage_error);
   circuit foreign = found;
   foreign.model.sha256 = "of another";
-  BOOST_CHECK_THROW(measure_circuit(c.made.model, foreign, std::span<contrast_pair const>(c.train.pairs), how), usage_error);
+  BOOST_CHECK_THROW(
+      measure_circuit(c.made.model, foreign, std::span<contrast_pair const>(c.train.pairs), how),
+      usage_error);
 }
 
 BOOST_AUTO_TEST_CASE(a_cut_of_the_circuit_removes_the_bias_and_keeps_stated_gender) {
@@ -77,7 +86,8 @@ BOOST_AUTO_TEST_CASE(a_cut_of_the_circuit_removes_the_bias_and_keeps_stated_gend
   o.steps = 80;
   o.harm_batch = o.keep_batch = 16;
   o.schedule.peak = 2e-2;
-  intervention<B> cut = train(circuit_breaker{.rank = 2}, c.made.model, found, {.harm = c.train.pairs, .keep = c.stated_train.pairs}, o);
+  intervention<B> cut = train(circuit_breaker{.rank = 2}, c.made.model, found,
+                              {.harm = c.train.pairs, .keep = c.stated_train.pairs}, o);
   cut.trained_on_source = c.train.source;
   std::vector<std::vector<token>> const text{planted_tokenizer().encode(planted_text(split::test, 2))};
   validation_result const v = validate(c.made.model, cut, {c.test, {{"stated", c.stated}}, text}, log_odds{});
@@ -97,7 +107,8 @@ BOOST_AUTO_TEST_CASE(a_cut_of_the_circuit_removes_the_bias_and_keeps_stated_gend
 BOOST_AUTO_TEST_CASE(what_was_trained_on_is_refused) {
   planted_case const c;
   circuit const found = select_circuit(c.heads(), top{1});
-  intervention<B> made = make_intervention<B>(circuit_breaker{}, c.made.model.arch(), c.made.model.identity(), found, 0);
+  intervention<B> made =
+      make_intervention<B>(circuit_breaker{}, c.made.model.arch(), c.made.model.identity(), found, 0);
   made.trained_on_source = c.test.source;
   made.trained_on = {c.test.pairs[0].line};
   BOOST_CHECK_THROW((void)validate(c.made.model, made, {c.test, {}, {}}, log_odds{}), usage_error);

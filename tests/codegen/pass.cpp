@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pass whose machine code is compared: with no hooks, or with one policy (ONE_HOOK), under the same type names.
+// The pass whose machine code is compared: with no hooks, or with one policy (ONE_HOOK), under the same type
+// names.
 #include "lancet/backend/reference.hpp"
 #include "lancet/model/run.hpp"
 
@@ -9,7 +10,9 @@ using B = lancet::backend::reference<float>;
 struct policy {
   using edits = lancet::sites<lancet::site::mlp_post>;
   void on(lancet::site::mlp_post, lancet::view<B> v, lancet::place const&) { lancet::ops::scale<B>(2, v); }
-  void adjoint(lancet::site::mlp_post, lancet::view<B> g, lancet::place const&) { lancet::ops::scale<B>(2, g); }
+  void adjoint(lancet::site::mlp_post, lancet::view<B> g, lancet::place const&) {
+    lancet::ops::scale<B>(2, g);
+  }
 };
 
 #ifdef ONE_HOOK

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// At a linear site a handler takes the projection's input and output: one of another signature is not ignored.
+// At a linear site a handler takes the projection's input and output: one of another signature is not
+// ignored.
 // error: lancet: a hook policy lists a site in `edits` without a handler on(site, view, place) of the right signature
 // error: one_sided
 // error: lancet::site::linear

@@ -6,6 +6,7 @@
 
 using backend = lancet::backend::reference<float>;
 
-auto validate_on(lancet::transformer<backend> const& model, lancet::intervention<backend>& breaker, lancet::training_pairs const& pairs) {
+auto validate_on(lancet::transformer<backend> const& model, lancet::intervention<backend>& breaker,
+                 lancet::training_pairs const& pairs) {
   return lancet::validate(model, breaker, {.harm = pairs}, lancet::log_odds{});
 }

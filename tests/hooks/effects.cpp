@@ -182,7 +182,11 @@ BOOST_AUTO_TEST_CASE(a_table_of_cells_serves_every_family) {
       BOOST_CHECK_NO_THROW((void)outputs(model, hooks));
     else
       check_throws<usage_error>([&] { (void)outputs(model, hooks); }, "site mlp_up does not exist in gpt2");
-    check_throws<usage_error>([&] { cells.add({site_id::pattern, layer, 1, 2, 1, 0, 1, {}}); }, "got site pattern");
+    check_throws<usage_error>(
+        [&] {
+          cells.add({site_id::pattern, layer, 1, 2, 1, 0, 1, {}});
+        },
+        "got site pattern");
   }
 }
 

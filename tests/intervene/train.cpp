@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The training loss' gradient against finite differences in double, with every term and every kind of part at once;
-// early stopping; what is refused.
+// The training loss' gradient against finite differences in double, with every term and every kind of part at
+// once; early stopping; what is refused.
 #define BOOST_TEST_MODULE intervene_train
 #include "lancet/backend/eigen.hpp"
 
@@ -17,7 +17,8 @@ using B = backend::eigen<double>;
 
 training_data tiny_data() {
   training_data d;
-  d.harm = {{{1, 2, 3, 4}, {1, 5, 3, 4}, {7}, {8}, {}, "", "", "", "", "", 1}, {{2, 6, 9}, {2, 4, 9}, {8, 3}, {7}, {}, "", "", "", "", "", 2}};
+  d.harm = {{{1, 2, 3, 4}, {1, 5, 3, 4}, {7}, {8}, {}, "", "", "", "", "", 1},
+            {{2, 6, 9}, {2, 4, 9}, {8, 3}, {7}, {}, "", "", "", "", "", 2}};
   d.keep = {{{3, 2, 1}, {}, {5}, {6}, {}, "", "", "", "", "", 3}};
   d.text = {{1, 2, 3, 4, 5}, {9, 8, 7}};
   d.validation = d.harm;
@@ -25,8 +26,12 @@ training_data tiny_data() {
 }
 
 std::vector<part_description> every_kind() {
-  return {{"low_rank", "q", 1, {0, 3, 4}, 2, 1.5}, {"low_rank", "o", 1, {6, 7, 8, 9, 10, 11}, 2, 2.0}, {"low_rank", "down", 2, {1, 5, 9}, 1, 1.0},
-          {"low_rank", "up", 2, {0, 1, 2}, 1, 1.0}, {"offset", "z", 1, {0, 1, 2}, 0, 1}, {"offset", "resid_pre", 2, detail::column_run(0, 12), 0, 1}};
+  return {{"low_rank", "q", 1, {0, 3, 4}, 2, 1.5},
+          {"low_rank", "o", 1, {6, 7, 8, 9, 10, 11}, 2, 2.0},
+          {"low_rank", "down", 2, {1, 5, 9}, 1, 1.0},
+          {"low_rank", "up", 2, {0, 1, 2}, 1, 1.0},
+          {"offset", "z", 1, {0, 1, 2}, 0, 1},
+          {"offset", "resid_pre", 2, detail::column_run(0, 12), 0, 1}};
 }
 
 intervention<B> make(transformer<B> const& model) {
@@ -57,7 +62,9 @@ void check_gradient(objective what) {
   made.zero_gradients();
   (void)loss();
   std::vector<std::vector<double>> gradients;
-  for (auto const& x : made.tensors()) gradients.emplace_back(x.gradient->all().data, x.gradient->all().data + x.gradient->rows() * x.gradient->cols());
+  for (auto const& x : made.tensors())
+    gradients.emplace_back(x.gradient->all().data,
+                           x.gradient->all().data + x.gradient->rows() * x.gradient->cols());
   auto const tensors = made.tensors();
   for (std::size_t k = 0; k < tensors.size(); ++k)
     for (std::size_t i = 0; i < gradients[k].size(); i += 3) {
@@ -69,7 +76,8 @@ void check_gradient(objective what) {
       double const below = loss();
       x = kept;
       double const numeric = (above - below) / (2 * h);
-      BOOST_TEST(std::abs(numeric - gradients[k][i]) < 1e-6 * std::max(1.0, std::abs(numeric)), tensors[k].name << " " << i << ": " << numeric << " " << gradients[k][i]);
+      BOOST_TEST(std::abs(numeric - gradients[k][i]) < 1e-6 * std::max(1.0, std::abs(numeric)),
+                 tensors[k].name << " " << i << ": " << numeric << " " << gradients[k][i]);
     }
 }
 
@@ -107,7 +115,8 @@ BOOST_AUTO_TEST_CASE(merged_equals_hooked_for_every_kind) {
   transformer<B> const merged = merge(std::move(model), made);
   forward(merged, input, none, ws);
   for (index i = 0; i < hooked.rows(); ++i)
-    for (index j = 0; j < hooked.cols(); ++j) BOOST_TEST(std::abs(hooked.all()(i, j) - ws.readout.norm.out.all()(i, j)) < 1e-10);
+    for (index j = 0; j < hooked.cols(); ++j)
+      BOOST_TEST(std::abs(hooked.all()(i, j) - ws.readout.norm.out.all()(i, j)) < 1e-10);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused) {
@@ -120,10 +129,12 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused) {
   circuit other;
   other.model.sha256 = "of another model";
   other.units = {{unit_kind::head, 0, 0, -1}};
-  BOOST_CHECK_THROW((void)make_intervention<B>(circuit_breaker{}, model.arch(), model.identity(), other, 0), usage_error);
+  BOOST_CHECK_THROW((void)make_intervention<B>(circuit_breaker{}, model.arch(), model.identity(), other, 0),
+                    usage_error);
   other.model = model.identity();
   other.units.clear();
-  BOOST_CHECK_THROW((void)make_intervention<B>(circuit_breaker{}, model.arch(), model.identity(), other, 0), usage_error);
+  BOOST_CHECK_THROW((void)make_intervention<B>(circuit_breaker{}, model.arch(), model.identity(), other, 0),
+                    usage_error);
   BOOST_CHECK_THROW((void)make_part<B>({"low_rank", "nowhere", 0, {1}, 1, 1}, model.arch()), usage_error);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ten steps of LoRA and of offset training on SmolLM2 against PyTorch, and the merged model against the hooked one.
+// Ten steps of LoRA and of offset training on SmolLM2 against PyTorch, and the merged model against the
+// hooked one.
 #define BOOST_TEST_MODULE intervene_train_golden
 #include "lancet/backend/eigen.hpp"
 
@@ -36,7 +37,8 @@ training_data read_data(nlohmann::json const& about) {
 std::string torch_name(std::string const& name) {
   auto const layer = name.find('.') + 1, end = name.find('.', layer), next = name.find('.', end + 1);
   std::string const where = name.substr(end + 1, next - end - 1);
-  return "model.layers." + name.substr(layer, end - layer) + (where == "down" ? ".mlp.down_proj" : ".self_attn." + where + "_proj");
+  return "model.layers." + name.substr(layer, end - layer) +
+         (where == "down" ? ".mlp.down_proj" : ".self_attn." + where + "_proj");
 }
 
 double relative_error(std::vector<float> const& expected, tensor<B> const& got) {
@@ -59,9 +61,11 @@ BOOST_AUTO_TEST_CASE(lora) {
   intervention<B> what("lora", {}, model.identity());
   for (index l = 10; l < 15; ++l)
     for (std::string const where : {"q", "v", "o", "down"})
-      what.parts().push_back(make_part<B>({"low_rank", where, l, detail::column_run(0, where == "down" ? 1536 : 576), 4, 2.0}, model.arch()));
+      what.parts().push_back(make_part<B>(
+          {"low_rank", where, l, detail::column_run(0, where == "down" ? 1536 : 576), 4, 2.0}, model.arch()));
   for (auto const& t : what.tensors())
-    if (t.name.ends_with(".A")) B::upload(read_floats(file.tensors().at("A0:" + torch_name(t.name))).data(), t.value->all());
+    if (t.name.ends_with(".A"))
+      B::upload(read_floats(file.tensors().at("A0:" + torch_name(t.name))).data(), t.value->all());
   training_data const data = read_data(about);
   training_options o{.objective = harm_log_likelihood{}};
   o.norm_weight = 0.1;
@@ -75,7 +79,10 @@ BOOST_AUTO_TEST_CASE(lora) {
     BOOST_TEST(std::abs(r.gradient_norm - norm) < 5e-4 * norm);
   }
   for (auto const& x : what.tensors())
-    BOOST_TEST(relative_error(read_floats(file.tensors().at((x.name.ends_with(".A") ? "A:" : "B:") + torch_name(x.name))), *x.value) < 2e-3, x.name);
+    BOOST_TEST(relative_error(read_floats(file.tensors().at((x.name.ends_with(".A") ? "A:" : "B:") +
+                                                            torch_name(x.name))),
+                              *x.value) < 2e-3,
+               x.name);
 
   // The merged model and the hooked one agree.
   hook_table<B> hooks, none;
@@ -91,7 +98,8 @@ BOOST_AUTO_TEST_CASE(lora) {
   logits(merged, none, ws);
   float worst = 0;
   for (index i = 0; i < hooked.rows(); ++i)
-    for (index j = 0; j < hooked.cols(); ++j) worst = std::max(worst, std::abs(hooked.all()(i, j) - ws.readout.logits.all()(i, j)));
+    for (index j = 0; j < hooked.cols(); ++j)
+      worst = std::max(worst, std::abs(hooked.all()(i, j) - ws.readout.logits.all()(i, j)));
   BOOST_TEST(worst < 5e-4f);
 }
 
@@ -101,12 +109,15 @@ BOOST_AUTO_TEST_CASE(offsets) {
   if (path.empty()) return;
   transformer<B> const model = load_model<B>(path);
   nlohmann::json const about = read_json(shared("goldens/smollm2/training/offsets.json"));
-  safetensors_file const file = safetensors_file::open(shared("goldens/smollm2/training/offsets.safetensors"));
+  safetensors_file const file =
+      safetensors_file::open(shared("goldens/smollm2/training/offsets.safetensors"));
   intervention<B> what("offset", {}, model.identity());
   auto const heads = about["heads"].get<std::vector<std::vector<index>>>();
   for (auto const& h : heads)
-    what.parts().push_back(make_part<B>({"offset", "z", h[0], detail::column_run(64 * h[1], 64), 0, 1}, model.arch()));
-  what.parts().push_back(make_part<B>({"offset", "resid_pre", 12, detail::column_run(0, 576), 0, 1}, model.arch()));
+    what.parts().push_back(
+        make_part<B>({"offset", "z", h[0], detail::column_run(64 * h[1], 64), 0, 1}, model.arch()));
+  what.parts().push_back(
+      make_part<B>({"offset", "resid_pre", 12, detail::column_run(0, 576), 0, 1}, model.arch()));
   training_options o{.objective = harm_log_likelihood{}};
   o.norm_weight = 0.1;
   o.steps = 10;
@@ -121,7 +132,9 @@ BOOST_AUTO_TEST_CASE(offsets) {
   auto const tensors = what.tensors();
   std::vector<float> const all = read_floats(file.tensors().at("delta_heads"));
   for (std::size_t h = 0; h < heads.size(); ++h)
-    BOOST_TEST(relative_error({all.begin() + static_cast<index>(64 * h), all.begin() + static_cast<index>(64 * h + 64)}, *tensors[h].value) < 2e-3);
+    BOOST_TEST(relative_error(
+                   {all.begin() + static_cast<index>(64 * h), all.begin() + static_cast<index>(64 * h + 64)},
+                   *tensors[h].value) < 2e-3);
   BOOST_TEST(relative_error(read_floats(file.tensors().at("delta_resid")), *tensors.back().value) < 2e-3);
 }
 

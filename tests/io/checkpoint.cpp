@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoints: a run that is killed at any moment and goes on ends with the same bits as one that never stopped.
+// Checkpoints: a run that is killed at any moment and goes on ends with the same bits as one that never
+// stopped.
 #define BOOST_TEST_MODULE io_checkpoint
 #include "lancet/backend/eigen.hpp"
 
@@ -89,7 +90,8 @@ nlohmann::json const settings{{"steps", 12}, {"model", "aaaa"}};
 void check_same(run& a, run& b) {
   auto const x = a.what.tensors(), y = b.what.tensors();
   BOOST_REQUIRE_EQUAL(x.size(), y.size());
-  for (std::size_t i = 0; i < x.size(); ++i) BOOST_CHECK_MESSAGE(same_bits<B>(x[i].value->all(), y[i].value->all()), x[i].name << " differs");
+  for (std::size_t i = 0; i < x.size(); ++i)
+    BOOST_CHECK_MESSAGE(same_bits<B>(x[i].value->all(), y[i].value->all()), x[i].name << " differs");
   BOOST_REQUIRE_EQUAL(a.what.history.size(), b.what.history.size());
   for (std::size_t i = 0; i < a.what.history.size(); ++i) {
     BOOST_CHECK_EQUAL(a.what.history[i].step, b.what.history[i].step);
@@ -194,11 +196,13 @@ BOOST_AUTO_TEST_CASE(a_damaged_one_is_named_and_the_one_before_is_used) {
   BOOST_CHECK(restored->damaged[0].find("step-5/state.safetensors") != std::string::npos);
   second.to_the_end();
   check_same(whole, second);
-  BOOST_CHECK_EQUAL(detail::checkpoints_in(folder / "c").size(), 2U);  // the damaged one is left for its owner
+  BOOST_CHECK_EQUAL(detail::checkpoints_in(folder / "c").size(),
+                    2U);  // the damaged one is left for its owner
 
   spill((folder / "c") + "/step-4/state.json", "{}");
   run third;
-  check_throws<file_error>([&] { (void)restore_checkpoint(folder / "c", third.t, settings); }, "has no checkpoint that is whole");
+  check_throws<file_error>([&] { (void)restore_checkpoint(folder / "c", third.t, settings); },
+                           "has no checkpoint that is whole");
 }
 
 BOOST_AUTO_TEST_CASE(none_is_nothing) {
@@ -214,7 +218,8 @@ BOOST_AUTO_TEST_CASE(other_settings_are_refused_with_the_difference) {
   save_checkpoint(folder / "c", r.t, settings);
   nlohmann::json other = settings;
   other["steps"] = 99;
-  check_throws<usage_error>([&] { (void)restore_checkpoint(folder / "c", r.t, other); }, "steps: was 12, now 99");
+  check_throws<usage_error>([&] { (void)restore_checkpoint(folder / "c", r.t, other); },
+                            "steps: was 12, now 99");
 }
 
 BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit_is_refused) {

@@ -17,8 +17,13 @@ namespace {
 circuit sample() {
   circuit c;
   c.model = {"tiny \"quoted\"", std::string(64, 'a')};
-  c.units = {{unit_kind::head, 26, 2, -1}, {unit_kind::neuron, 3, 1021, 4}, {unit_kind::mlp, 0, 0, -1}, {unit_kind::attn, 1, 0, -1}, {unit_kind::resid, 2, 0, 7}};
-  c.effects = {1.0 / 3, -std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::quiet_NaN(), 1e99, 0.1 + 0.2};
+  c.units = {{unit_kind::head, 26, 2, -1},
+             {unit_kind::neuron, 3, 1021, 4},
+             {unit_kind::mlp, 0, 0, -1},
+             {unit_kind::attn, 1, 0, -1},
+             {unit_kind::resid, 2, 0, 7}};
+  c.effects = {1.0 / 3, -std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::quiet_NaN(),
+               1e99, 0.1 + 0.2};
   c.rule = "top 5 by |effect|";
   c.selected_by = "exact, do resample, denoise, log_odds";
   c.source = "pairs.jsonl (train)";
@@ -77,11 +82,15 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_its_path) {
   refused("units[1].layer: got 1.5, expected an integer", [](auto& d) { d["units"][1]["layer"] = 1.5; });
   refused("units[0].layer: got 100000", [](auto& d) { d["units"][0]["layer"] = 100000; });
   refused("units[0].head: got nothing, expected an integer", [](auto& d) { d["units"][0].erase("head"); });
-  refused("units[0].neuron: got 3, expected nothing here in a unit of kind head", [](auto& d) { d["units"][0]["neuron"] = 3; });
-  refused("units[2].kind: got the string 'block', expected head, neuron, attn, mlp or resid", [](auto& d) { d["units"][2]["kind"] = "block"; });
+  refused("units[0].neuron: got 3, expected nothing here in a unit of kind head",
+          [](auto& d) { d["units"][0]["neuron"] = 3; });
+  refused("units[2].kind: got the string 'block', expected head, neuron, attn, mlp or resid",
+          [](auto& d) { d["units"][2]["kind"] = "block"; });
   refused("units[2].kind: got nothing", [](auto& d) { d["units"][2].erase("kind"); });
-  refused("units[2].effect: got the string 'big', expected a number", [](auto& d) { d["units"][2]["effect"] = "big"; });
-  refused("units[5]: got an object, expected each unit once", [](auto& d) { d["units"].push_back(d["units"][0]); });
+  refused("units[2].effect: got the string 'big', expected a number",
+          [](auto& d) { d["units"][2]["effect"] = "big"; });
+  refused("units[5]: got an object, expected each unit once",
+          [](auto& d) { d["units"].push_back(d["units"][0]); });
   refused("no member 'extra'", [](auto& d) { d["units"][0]["extra"] = 1; });
   refused("no member 'colour'", [](auto& d) { d["colour"] = 1; });
   refused("model.sha256: got 5, expected a string", [](auto& d) { d["model"]["sha256"] = 5; });
@@ -94,7 +103,8 @@ BOOST_AUTO_TEST_CASE(another_file_is_refused) {
   lancet_test::temporary_folder const folder;
   std::string const path = folder / "x.json";
   lancet_test::spill(path, R"({"format": "lancet.effects", "version": 1})");
-  check_throws<file_error>([&] { (void)read_circuit(path); }, "format: got 'lancet.effects', expected 'lancet.circuit'");
+  check_throws<file_error>([&] { (void)read_circuit(path); },
+                           "format: got 'lancet.effects', expected 'lancet.circuit'");
   lancet_test::spill(path, R"({"format": "lancet.circuit", "version": 2})");
   check_throws<file_error>([&] { (void)read_circuit(path); }, "version: got 2");
   lancet_test::spill(path, "{\n\"format\": }");

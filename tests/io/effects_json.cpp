@@ -54,7 +54,8 @@ BOOST_AUTO_TEST_CASE(means_and_inference_come_back) {
   BOOST_CHECK(back.table.kind == t.kind);
   BOOST_CHECK_EQUAL(back.table.layers, 3);
   BOOST_CHECK_EQUAL(back.table.heads, 4);
-  BOOST_CHECK_EQUAL(back.table.estimator + back.table.change + back.table.direction + back.table.metric + back.table.at + back.table.source,
+  BOOST_CHECK_EQUAL(back.table.estimator + back.table.change + back.table.direction + back.table.metric +
+                        back.table.at + back.table.source,
                     t.estimator + t.change + t.direction + t.metric + t.at + t.source);
   BOOST_CHECK(back.table.example_lines == t.example_lines);
   BOOST_REQUIRE_EQUAL(back.summaries.size(), 3U);
@@ -108,7 +109,8 @@ BOOST_AUTO_TEST_CASE(tensors_that_are_not_the_documents_are_refused) {
   std::string document = lancet_test::slurp(path);
   auto const at = document.find("\"e.safetensors\"");
   lancet_test::spill(path, document.replace(at, 15, "\"../e.safetensors\""));
-  check_throws<file_error>([&] { (void)read_effects(path); }, "expected the plain name of a file beside this one");
+  check_throws<file_error>([&] { (void)read_effects(path); },
+                           "expected the plain name of a file beside this one");
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_its_path) {
@@ -124,7 +126,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_its_path) {
   refused("units: got nothing", [](auto& d) { d.erase("units"); });
   refused("units[1].layer: got 3, expected a layer below 3", [](auto& d) { d["units"][1]["layer"] = 3; });
   refused("units[1].head: got 4, expected a head below 4", [](auto& d) { d["units"][1]["head"] = 4; });
-  refused("units[0].p: got the string 'small', expected a number", [](auto& d) { d["units"][0]["p"] = "small"; });
+  refused("units[0].p: got the string 'small', expected a number",
+          [](auto& d) { d["units"][0]["p"] = "small"; });
   refused("units[0].position: got -2", [](auto& d) { d["units"][0]["position"] = -2; });
   refused("examples: got 5, expected 4, the number of lines", [](auto& d) { d["examples"] = 5; });
   refused("metric: got nothing, expected a string", [](auto& d) { d.erase("metric"); });
@@ -154,8 +157,10 @@ BOOST_AUTO_TEST_CASE(as_many_summaries_as_units) {
 }
 
 BOOST_AUTO_TEST_CASE(settings_that_differ_are_named) {
-  nlohmann::json const a{{"steps", 150}, {"seed", 1}, {"only", "here"}}, b{{"steps", 200}, {"seed", 1}, {"new", 2}};
-  BOOST_CHECK_EQUAL(settings_difference(a, b), "new: was not set, now 2; only: was \"here\", now not set; steps: was 150, now 200");
+  nlohmann::json const a{{"steps", 150}, {"seed", 1}, {"only", "here"}},
+      b{{"steps", 200}, {"seed", 1}, {"new", 2}};
+  BOOST_CHECK_EQUAL(settings_difference(a, b),
+                    "new: was not set, now 2; only: was \"here\", now not set; steps: was 150, now 200");
   BOOST_CHECK_EQUAL(settings_difference(a, a), "");
   BOOST_CHECK_EQUAL(settings_difference(nullptr, nlohmann::json::object()), "");
   check_throws<usage_error>([&] { require_same_settings(a, b, "out"); }, "out: was made with other settings");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interventions as folders: the same numbers and the same effect on the model again; damage and misfits are refused.
+// Interventions as folders: the same numbers and the same effect on the model again; damage and misfits are
+// refused.
 #define BOOST_TEST_MODULE io_intervention_folder
 #include "lancet/backend/eigen.hpp"
 
@@ -30,7 +31,11 @@ transformer<B> model(char digit = 'a') {
 circuit some_circuit(transformer<B> const& m) {
   circuit c;
   c.model = m.identity();
-  c.units = {{unit_kind::head, 1, 3, -1}, {unit_kind::neuron, 2, 1, -1}, {unit_kind::neuron, 2, 2, -1}, {unit_kind::neuron, 2, 7, -1}, {unit_kind::mlp, 0, 0, -1}};
+  c.units = {{unit_kind::head, 1, 3, -1},
+             {unit_kind::neuron, 2, 1, -1},
+             {unit_kind::neuron, 2, 2, -1},
+             {unit_kind::neuron, 2, 7, -1},
+             {unit_kind::mlp, 0, 0, -1}};
   c.effects = {0.5, 0.4, 0.3, 0.2, 0.1};
   c.rule = "by hand";
   return c;
@@ -61,7 +66,8 @@ std::vector<double> scores(transformer<B> const& m, intervention<B>& what) {
 }
 
 /// A folder whose document is changed after it was written, its manifest made anew.
-void rewrite(std::string const& from, std::string const& to, std::function<void(nlohmann::json&)> const& change) {
+void rewrite(std::string const& from, std::string const& to,
+             std::function<void(nlohmann::json&)> const& change) {
   nlohmann::json document = read_json(from + "/intervention.json");
   change(document);
   write_folder_atomically(to, [&](std::string const& into) {
@@ -107,9 +113,11 @@ BOOST_AUTO_TEST_CASE(what_is_saved_comes_back) {
 BOOST_AUTO_TEST_CASE(equal_interventions_give_equal_bytes) {
   temporary_folder const folder;
   transformer<B> const m = model();
-  for (char const* const name : {"one", "two"}) save_intervention(folder / name, trained(m, circuit_breaker{.rank = 2}));
+  for (char const* const name : {"one", "two"})
+    save_intervention(folder / name, trained(m, circuit_breaker{.rank = 2}));
   for (char const* const file : {"/intervention.json", "/weights.safetensors", "/manifest.json"})
-    BOOST_CHECK_EQUAL(lancet_test::slurp((folder / "one") + file), lancet_test::slurp((folder / "two") + file));
+    BOOST_CHECK_EQUAL(lancet_test::slurp((folder / "one") + file),
+                      lancet_test::slurp((folder / "two") + file));
 }
 
 BOOST_AUTO_TEST_CASE(another_models_intervention_is_refused_with_both_hashes) {
@@ -124,7 +132,9 @@ BOOST_AUTO_TEST_CASE(a_folder_of_something_else_is_not_replaced) {
   temporary_folder const folder;
   std::filesystem::create_directory(folder / "mine");
   lancet_test::spill((folder / "mine") + "/diary.txt", "dear diary");
-  check_throws<usage_error>([&] { save_intervention(folder / "mine", trained(model(), activation_offset{})); }, "not a folder that lancet wrote");
+  check_throws<usage_error>(
+      [&] { save_intervention(folder / "mine", trained(model(), activation_offset{})); },
+      "not a folder that lancet wrote");
   BOOST_CHECK_EQUAL(lancet_test::slurp((folder / "mine") + "/diary.txt"), "dear diary");
 }
 
@@ -154,20 +164,27 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_its_path) {
     rewrite(folder / "good", folder / "bad", change);
     check_throws<file_error>([&] { (void)load_intervention<B>(folder / "bad", m); }, sentence);
   };
-  refused("parts[0].layer: got 3, expected an integer from 0 to 2", [](auto& d) { d["parts"][0]["layer"] = 3; });
-  refused("parts[0].columns[0][1]: got 24, expected an integer from 18 to 23", [](auto& d) { d["parts"][0]["columns"][0][1] = 24; });
+  refused("parts[0].layer: got 3, expected an integer from 0 to 2",
+          [](auto& d) { d["parts"][0]["layer"] = 3; });
+  refused("parts[0].columns[0][1]: got 24, expected an integer from 18 to 23",
+          [](auto& d) { d["parts"][0]["columns"][0][1] = 24; });
   refused("parts[0].columns[0][0]: got -1", [](auto& d) { d["parts"][0]["columns"][0][0] = -1; });
   refused("parts[0].columns[1][0]: got 3", [](auto& d) { d["parts"][0]["columns"].push_back({3, 4}); });
-  refused("parts[0].columns[0]: got a list of 1, expected [first, last]", [](auto& d) { d["parts"][0]["columns"][0] = {1}; });
-  refused("parts[0].columns: got a list of 0, expected at least one column", [](auto& d) { d["parts"][0]["columns"] = nlohmann::json::array(); });
-  refused("parts[0].where: got the string 'z', expected q, k, v, o", [](auto& d) { d["parts"][0]["where"] = "z"; });
-  refused("parts[0].kind: got the string 'adapter', expected low_rank or offset", [](auto& d) { d["parts"][0]["kind"] = "adapter"; });
+  refused("parts[0].columns[0]: got a list of 1, expected [first, last]",
+          [](auto& d) { d["parts"][0]["columns"][0] = {1}; });
+  refused("parts[0].columns: got a list of 0, expected at least one column",
+          [](auto& d) { d["parts"][0]["columns"] = nlohmann::json::array(); });
+  refused("parts[0].where: got the string 'z', expected q, k, v, o",
+          [](auto& d) { d["parts"][0]["where"] = "z"; });
+  refused("parts[0].kind: got the string 'adapter', expected low_rank or offset",
+          [](auto& d) { d["parts"][0]["kind"] = "adapter"; });
   refused("parts[0].rank: got 1000000", [](auto& d) { d["parts"][0]["rank"] = 1000000; });
   refused("the parts need", [](auto& d) { d["parts"][0]["rank"] = 3; });
   refused("the parts need", [](auto& d) { d["parts"].erase(1); });
   refused("parts: got nothing, expected at least one part", [](auto& d) { d.erase("parts"); });
   refused("no member 'bias'", [](auto& d) { d["parts"][0]["bias"] = 1; });
-  refused("circuit.units: got a list of 5, expected units of the model, not head 9.3", [](auto& d) { d["circuit"]["units"][0]["layer"] = 9; });
+  refused("circuit.units: got a list of 5, expected units of the model, not head 9.3",
+          [](auto& d) { d["circuit"]["units"][0]["layer"] = 9; });
   refused("settings.steps: got 2, expected a string", [](auto& d) { d["settings"]["steps"] = 2; });
   refused("history[0].step: got the string 'first'", [](auto& d) { d["history"][0]["step"] = "first"; });
   refused("strength: got the string 'full', expected a number", [](auto& d) { d["strength"] = "full"; });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pairs and texts from files: splits, tokens of the subject, and one sentence with the line for each way to be wrong.
+// Pairs and texts from files: splits, tokens of the subject, and one sentence with the line for each way to
+// be wrong.
 #define BOOST_TEST_MODULE io_pairs
 #include "lancet/io/pairs.hpp"
 
@@ -29,10 +30,12 @@ std::string refusal(std::string const& text) {
 BOOST_AUTO_TEST_CASE(good_lines) {
   temporary_folder const folder;
   std::string const path = folder.path() + "/pairs.jsonl";
-  write_file(path, R"({"clean": "The nurse said that", "corrupted": "The plumber said that", "answer": " she", "contrast": " he", "subject": "nurse", "split": "test", "more": 1})"
-                   "\n\n"
-                   R"({"clean_ids": [1, 2], "answer_ids": [3]})"
-                   "\n");
+  write_file(
+      path,
+      R"({"clean": "The nurse said that", "corrupted": "The plumber said that", "answer": " she", "contrast": " he", "subject": "nurse", "split": "test", "more": 1})"
+      "\n\n"
+      R"({"clean_ids": [1, 2], "answer_ids": [3]})"
+      "\n");
   pair_file const file = read_pairs(path, planted_tokenizer());
   BOOST_REQUIRE(file.test().size() == 1u);
   BOOST_TEST(file.train().size() == 1u);
@@ -46,17 +49,25 @@ BOOST_AUTO_TEST_CASE(good_lines) {
 }
 
 BOOST_AUTO_TEST_CASE(bad_lines) {
-  auto const has = [](std::string const& got, char const* part) { BOOST_TEST(got.find(part) != std::string::npos, got); };
+  auto const has = [](std::string const& got, char const* part) {
+    BOOST_TEST(got.find(part) != std::string::npos, got);
+  };
   has(refusal("{\"clean\": \n"), "pairs.jsonl:1");
   has(refusal("{}\n"), "pairs.jsonl:1: has no 'clean'");
   has(refusal("{\"clean\": \"The nurse said that\"}\n"), "has no 'answer'");
-  has(refusal("\n{\"clean\": \"\", \"answer\": \" she\"}\n"), "pairs.jsonl:2: clean: got a text without tokens");
-  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \"\"}\n"), "answer: got a text without tokens");
-  has(refusal("{\"clean\": \"The nurse said that\", \"corrupted\": \"The nurse\", \"answer\": \" she\"}\n"), "clean has 4 tokens and corrupted 2");
-  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\", \"split\": \"dev\"}\n"), "split: got 'dev', expected train, validation or test");
-  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\", \"subject\": \"king\"}\n"), "subject: got 'king'");
+  has(refusal("\n{\"clean\": \"\", \"answer\": \" she\"}\n"),
+      "pairs.jsonl:2: clean: got a text without tokens");
+  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \"\"}\n"),
+      "answer: got a text without tokens");
+  has(refusal("{\"clean\": \"The nurse said that\", \"corrupted\": \"The nurse\", \"answer\": \" she\"}\n"),
+      "clean has 4 tokens and corrupted 2");
+  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\", \"split\": \"dev\"}\n"),
+      "split: got 'dev', expected train, validation or test");
+  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\", \"subject\": \"king\"}\n"),
+      "subject: got 'king'");
   has(refusal("{\"clean\": 3, \"answer\": \" she\"}\n"), "clean: got 3, expected a string");
-  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\"}\n{\"clean\": \"The nurse said that\", \"answer\": \" she\", \"split\": \"test\"}\n"),
+  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\"}\n{\"clean\": \"The nurse said "
+              "that\", \"answer\": \" she\", \"split\": \"test\"}\n"),
       "pairs.jsonl:2: the prompt stands in split train too");
   has(refusal(""), "");
   BOOST_CHECK_THROW((void)read_pairs("/nowhere/pairs.jsonl", planted_tokenizer()), file_error);

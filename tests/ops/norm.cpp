@@ -61,7 +61,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(adjoints, B, both_backends) {
         tensor<B> again = tensor<B>::clone(gx);
         ops::norm_scale_adjoint<B>(kind, gc, gs, x, mean, raw, again.all());
         for (index i = 0; i < 3; ++i)
-          for (index j = 0; j < 19; ++j) BOOST_TEST(std::abs(again.all()(i, j) - 2 * gx.all()(i, j)) < 1e-14);  // it adds
+          for (index j = 0; j < 19; ++j)
+            BOOST_TEST(std::abs(again.all()(i, j) - 2 * gx.all()(i, j)) < 1e-14);  // it adds
       }
 }
 

@@ -29,8 +29,8 @@ void fill_random(lancet::view<B> y, std::uint64_t seed, double spread = 1, doubl
 }
 
 template <class B>
-[[nodiscard]] lancet::tensor<B> random_tensor(index rows, index cols, std::uint64_t seed,
-                                              double spread = 1, double offset = 0) {
+[[nodiscard]] lancet::tensor<B> random_tensor(index rows, index cols, std::uint64_t seed, double spread = 1,
+                                              double offset = 0) {
   lancet::tensor<B> t(rows, cols);
   fill_random<B>(t.all(), seed, spread, offset);
   return t;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Validation against whole passes, one at a time: the validator resumes above the frozen layers, these do not. In double.
+// Validation against whole passes, one at a time: the validator resumes above the frozen layers, these do
+// not. In double.
 #define BOOST_TEST_MODULE validate_validate
-#include "lancet/backend/reference.hpp"
 #include "lancet/validate/validate.hpp"
+#include "lancet/backend/reference.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -17,7 +18,8 @@ using namespace lancet;
 using lancet::index;
 using B = backend::reference<double>;
 
-contrast_pair pair_of(std::vector<token> clean, std::vector<token> answer, std::vector<token> contrast, index line) {
+contrast_pair pair_of(std::vector<token> clean, std::vector<token> answer, std::vector<token> contrast,
+                      index line) {
   contrast_pair out;
   out.clean = std::move(clean);
   out.answer = std::move(answer);
@@ -32,10 +34,12 @@ intervention<B> some_breaker(transformer<B> const& model, index layer) {
   c.model = model.identity();
   c.units = {{unit_kind::head, layer, 1, -1}};
   c.effects = {0};
-  intervention<B> out = make_intervention<B>(circuit_breaker{.rank = 2}, model.arch(), model.identity(), c, 1);
+  intervention<B> out =
+      make_intervention<B>(circuit_breaker{.rank = 2}, model.arch(), model.identity(), c, 1);
   for (auto const& t : out.tensors())
     for (index i = 0; i < t.value->rows(); ++i)
-      for (index j = 0; j < t.value->cols(); ++j) t.value->all()(i, j) += 0.3 * std::cos(static_cast<double>(3 * i + j));
+      for (index j = 0; j < t.value->cols(); ++j)
+        t.value->all()(i, j) += 0.3 * std::cos(static_cast<double>(3 * i + j));
   return out;
 }
 
@@ -43,7 +47,9 @@ struct unseen_data {
   transformer<B> model = tiny_model<B>(llama_like());
   index last = model.arch().layers - 1;
   validation_data data{
-      {{pair_of({3, 1, 4, 1, 5}, {9}, {2}, 1), pair_of({6, 5, 3}, {5, 8}, {9, 7}, 2), pair_of({2, 7, 1, 8}, {2}, {8}, 3)}, "harm.jsonl"},
+      {{pair_of({3, 1, 4, 1, 5}, {9}, {2}, 1), pair_of({6, 5, 3}, {5, 8}, {9, 7}, 2),
+        pair_of({2, 7, 1, 8}, {2}, {8}, 3)},
+       "harm.jsonl"},
       {{"facts", {{pair_of({1, 1, 2}, {3}, {4}, 1), pair_of({5, 8}, {1}, {3}, 2)}, "facts.jsonl"}}},
       {{7, 2, 9, 4, 1, 3}, {11}, {8, 6, 4, 2}}};
 };
@@ -60,8 +66,10 @@ BOOST_AUTO_TEST_CASE(every_measure_is_that_of_whole_passes) {
     BOOST_REQUIRE_EQUAL(got.size(), expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) BOOST_TEST(std::abs(got[i] - expected[i]) < 1e-10);
   };
-  same(v.harm.before, metric_values(c.model, none, std::span<contrast_pair const>(c.data.harm.pairs), log_odds{}, ws));
-  same(v.harm.after, metric_values(c.model, hooks, std::span<contrast_pair const>(c.data.harm.pairs), log_odds{}, ws));
+  same(v.harm.before,
+       metric_values(c.model, none, std::span<contrast_pair const>(c.data.harm.pairs), log_odds{}, ws));
+  same(v.harm.after,
+       metric_values(c.model, hooks, std::span<contrast_pair const>(c.data.harm.pairs), log_odds{}, ws));
   auto const facts = std::span<contrast_pair const>(c.data.keep[0].second.pairs);
   same(v.keep[0].after, metric_values(c.model, hooks, facts, log_odds{}, ws));
   same(v.keep[0].likelihood.before, metric_values(c.model, none, facts, log_likelihood{}, ws));
@@ -84,7 +92,8 @@ BOOST_AUTO_TEST_CASE(every_measure_is_that_of_whole_passes) {
         double sum = 0;
         out.emplace_back();
         for (index j = 0; j < c.model.arch().vocabulary; ++j) sum += std::exp(ws.readout.logits.all()(i, j));
-        for (index j = 0; j < c.model.arch().vocabulary; ++j) out.back().push_back(ws.readout.logits.all()(i, j) - std::log(sum));
+        for (index j = 0; j < c.model.arch().vocabulary; ++j)
+          out.back().push_back(ws.readout.logits.all()(i, j) - std::log(sum));
       }
       return out;
     };
@@ -160,13 +169,16 @@ BOOST_AUTO_TEST_CASE(what_proves_nothing_is_refused) {
   check_throws<usage_error>([&] { (void)measured(made); }, "harm.jsonl:2 was trained on");
   validation_data empty = c.data;
   empty.harm.pairs.clear();
-  check_throws<usage_error>([&] { validator<B>(c.model, empty, log_odds{}, {0}); }, "an empty test split of 'harm'");
+  check_throws<usage_error>([&] { validator<B>(c.model, empty, log_odds{}, {0}); },
+                            "an empty test split of 'harm'");
   validation_data short_text = c.data;
   short_text.held_out = {{1}};
-  check_throws<usage_error>([&] { validator<B>(c.model, short_text, log_odds{}, {0}); }, "no window of at least two tokens");
+  check_throws<usage_error>([&] { validator<B>(c.model, short_text, log_odds{}, {0}); },
+                            "no window of at least two tokens");
   validation_data no_contrast = c.data;
   no_contrast.harm.pairs[1].contrast.clear();
-  check_throws<usage_error>([&] { validator<B>(c.model, no_contrast, log_odds{}, {0}); }, "line 2 has no contrast");
+  check_throws<usage_error>([&] { validator<B>(c.model, no_contrast, log_odds{}, {0}); },
+                            "line 2 has no contrast");
 }
 
 }  // namespace lancet_test

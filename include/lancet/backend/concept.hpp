@@ -10,9 +10,9 @@
 
 namespace lancet {
 
-/// The operations that a backend may override; every one has a fallback in `ops/`. A backend that lists a tag must have
-/// a static member of the tag's name with the signature of the function in `ops/`: a listed override that does not fit
-/// is an error of the compiler, never a silent fallback.
+/// The operations that a backend may override; every one has a fallback in `ops/`. A backend that lists a tag
+/// must have a static member of the tag's name with the signature of the function in `ops/`: a listed
+/// override that does not fit is an error of the compiler, never a silent fallback.
 namespace op {
 struct fill {};
 struct scale {};
@@ -55,23 +55,24 @@ inline constexpr bool overrides = B::overrides::template contains<Op>;
 template <class B>
 concept tensor_backend = std::floating_point<typename B::scalar> &&
     requires(const_view<B> in, view<B> out, typename B::scalar* host, typename B::storage storage) {
-      typename B::weight;
-      typename B::overrides;
-      { B::host } -> std::convertible_to<bool>;
-      { storage.data() } -> std::convertible_to<typename B::scalar*>;
-      { storage.size() } -> std::convertible_to<index>;
-      B::copy(in, out);
-      B::upload(host, out);
-      B::download(in, host);
-    };
+  typename B::weight;
+  typename B::overrides;
+  { B::host } -> std::convertible_to<bool>;
+  { storage.data() } -> std::convertible_to<typename B::scalar*>;
+  { storage.size() } -> std::convertible_to<index>;
+  B::copy(in, out);
+  B::upload(host, out);
+  B::download(in, host);
+};
 
 namespace detail {
 /// Stands at the head of every fallback: fallbacks read memory directly.
 template <class B, class Op>
 constexpr void require_host_or_override() {
-  static_assert(B::host,
-                "lancet: this backend lacks an operation. A backend whose memory is not the host's must list every "
-                "operation in its `overrides`; the tag is named above; see docs/adding-a-backend.md");
+  static_assert(
+      B::host,
+      "lancet: this backend lacks an operation. A backend whose memory is not the host's must list every "
+      "operation in its `overrides`; the tag is named above; see docs/adding-a-backend.md");
 }
 }  // namespace detail
 

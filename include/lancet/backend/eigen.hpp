@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Eigen backend: Eigen::Map views, Eigen products for small and changing matrices, prepared weights through a
-// product policy (`product::packed` is lancet's own kernel; `product::eigen`, and `product::cblas` in cblas.hpp).
+// The Eigen backend: Eigen::Map views, Eigen products for small and changing matrices, prepared weights
+// through a product policy (`product::packed` is lancet's own kernel; `product::eigen`, and `product::cblas`
+// in cblas.hpp).
 #pragma once
 
 #include <Eigen/Core>
@@ -13,7 +14,8 @@ namespace lancet::backend {
 
 /// How prepared weights are multiplied. Measured figures: docs/benchmarks.md.
 namespace product {
-/// lancet's register-tiled kernel on packed weights: fastest at every number of rows, and bit-equal for any of them.
+/// lancet's register-tiled kernel on packed weights: fastest at every number of rows, and bit-equal for any
+/// of them.
 struct packed {
   template <class B>
   using weight = host::packed_weight<B>;
@@ -31,25 +33,26 @@ struct eigen : host::operations<eigen<Scalar, Product>, Scalar> {
   using typename base::in;
   using typename base::out;
   static constexpr char const* name = "eigen";
-  using overrides = op_list<op::axpy, op::matmul, op::scale_columns, op::add_row_vector, op::column_sum, op::norm,
-                            op::rope, op::attention, op::activation, op::log_sum_exp>;
+  using overrides = op_list<op::axpy, op::matmul, op::scale_columns, op::add_row_vector, op::column_sum,
+                            op::norm, op::rope, op::attention, op::activation, op::log_sum_exp>;
   using weight = typename Product::template weight<eigen>;
 
   using matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
   /// Eigen::Map of a view: [rows, cols], row-major with the view's stride.
   static auto native(out v) {
-    return Eigen::Map<matrix, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride));
+    return Eigen::Map<matrix, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols,
+                                                       Eigen::OuterStride<>(v.stride));
   }
   static auto native(in v) {
-    return Eigen::Map<matrix const, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols, Eigen::OuterStride<>(v.stride));
+    return Eigen::Map<matrix const, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols,
+                                                             Eigen::OuterStride<>(v.stride));
   }
 
-  /// Tiles of c are even and cut by shape alone, and Eigen's threads never run inside them: bit-equal for any number of
-  /// threads. Unlike a prepared weight's, a row's bits depend on how many rows ride along: Eigen sums the last rows of a
-  /// product in another order.
-  static void matmul(in a, ops::transpose ta, in b, ops::transpose tb, out c,
-                     bool accumulate) {
+  /// Tiles of c are even and cut by shape alone, and Eigen's threads never run inside them: bit-equal for any
+  /// number of threads. Unlike a prepared weight's, a row's bits depend on how many rows ride along: Eigen
+  /// sums the last rows of a product in another order.
+  static void matmul(in a, ops::transpose ta, in b, ops::transpose tb, out c, bool accumulate) {
     constexpr index tile_rows = 64, tile_cols = 512;
     index const across = (c.cols + tile_cols - 1) / tile_cols, down = (c.rows + tile_rows - 1) / tile_rows;
     parallel_for(across * down, [&](index tile) {
@@ -70,12 +73,8 @@ struct eigen : host::operations<eigen<Scalar, Product>, Scalar> {
       if (ta == ops::transpose::yes && tb == ops::transpose::yes) fill(left.transpose() * right.transpose());
     });
   }
-  static void scale_columns(in s, out y) {
-    native(y).array().rowwise() *= native(s).row(0).array();
-  }
-  static void add_row_vector(Scalar a, in v, out y) {
-    native(y).rowwise() += a * native(v).row(0);
-  }
+  static void scale_columns(in s, out y) { native(y).array().rowwise() *= native(s).row(0).array(); }
+  static void add_row_vector(Scalar a, in v, out y) { native(y).rowwise() += a * native(v).row(0); }
   static void column_sum(Scalar a, in x, out y) {
     for (index i = 0; i < x.rows; ++i) native(y).row(0) += a * native(x).row(i);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reference backend: plain loops over host memory. It is the specification that every other backend is tested
-// against, and overrides nothing.
+// The reference backend: plain loops over host memory. It is the specification that every other backend is
+// tested against, and overrides nothing.
 #pragma once
 
 #include "lancet/backend/host/memory.hpp"

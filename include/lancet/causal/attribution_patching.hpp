@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attribution patching: Δ ≈ Σ (ã − a)·∂metric/∂a, for all units from one backward pass.
 //
-// Nanda 2023; Syed et al. 2023; with `steps` > 1 integrated gradients from the base run's embeddings to the source's
-// (Hanna et al. 2024). The gradient is taken in the run that is intervened on, so the sign is that of exact patching.
+// Nanda 2023; Syed et al. 2023; with `steps` > 1 integrated gradients from the base run's embeddings to the
+// source's (Hanna et al. 2024). The gradient is taken in the run that is intervened on, so the sign is that
+// of exact patching.
 #pragma once
 
 #include "lancet/causal/activation_patching.hpp"
 
 namespace lancet {
 
-/// Where the gradient is taken: in the base run, or its mean over runs from embeddings base + (k/steps)(source − base),
-/// k = 1 … steps.
+/// Where the gradient is taken: in the base run, or its mean over runs from embeddings base +
+/// (k/steps)(source − base), k = 1 … steps.
 struct attribution_options {
   lancet::metric metric;
   lancet::direction direction;
@@ -29,8 +30,7 @@ class gradient_recorder {
   using reads_gradient = patchable_sites;
   explicit gradient_recorder(site_id site) : site_(site) {}
   template <class S>
-    requires(reads_gradient::template contains<S>)
-  void adjoint(S, const_view<B> gradient, place const& at) {
+  requires(reads_gradient::template contains<S>) void adjoint(S, const_view<B> gradient, place const& at) {
     if (S::id == site_) shelf_.put(S::id, at, gradient);
   }
   [[nodiscard]] const_view<B> get(index layer) const { return shelf_.get(site_, layer, -1); }
@@ -59,8 +59,10 @@ class embedding_path {
 
 /// source − base embeddings of every row of the batch: [R, D]; rows of the answer's tokens are equal in both.
 template <class B, class Arch>
-[[nodiscard]] tensor<B> embedding_difference(transformer<B, Arch> const& model, std::span<contrast_pair const> group,
-                                             attribution_options const& options, std::vector<prompt> const& prompts, index rows) {
+[[nodiscard]] tensor<B> embedding_difference(transformer<B, Arch> const& model,
+                                             std::span<contrast_pair const> group,
+                                             attribution_options const& options,
+                                             std::vector<prompt> const& prompts, index rows) {
   tensor<B> out(rows, model.arch().width), base(rows, model.arch().width);
   std::vector<index> source_ids, base_ids;
   for (prompt const& p : prompts) {
@@ -80,8 +82,9 @@ template <class B, class Arch>
 /// Adds share·Σ_columns (source − base)·gradient of every unit and position.
 template <class B, class Arch>
 void accumulate(Arch const& arch, attribution_options const& options, unit_columns columns, index per_unit,
-                causal_runs<B, Arch> const& runs, std::vector<prompt> const& prompts, std::vector<index> const& first_row,
-                gradient_recorder<B> const& recorder, index example, double share, effect_table& out) {
+                causal_runs<B, Arch> const& runs, std::vector<prompt> const& prompts,
+                std::vector<index> const& first_row, gradient_recorder<B> const& recorder, index example,
+                double share, effect_table& out) {
   using T = typename B::scalar;
   tensor<B> difference, products;
   std::vector<T> host, dots;
@@ -101,16 +104,18 @@ void accumulate(Arch const& arch, attribution_options const& options, unit_colum
       } else {
         products.resize(length, columns.count);
         for (index n = 0; n < columns.count; ++n)
-          ops::row_dot<B>(difference.all().col_range(n * columns.width, columns.width), g.col_range(n * columns.width, columns.width),
-                          products.all().col_range(n, 1));
+          ops::row_dot<B>(difference.all().col_range(n * columns.width, columns.width),
+                          g.col_range(n * columns.width, columns.width), products.all().col_range(n, 1));
         B::download(products, dots.data());
       }
       auto const e = static_cast<std::size_t>(example + prompts[r].queries.front().example);
       for (index n = 0; n < columns.count; ++n)
         for (index p = options.at == positions::last ? length - 1 : 0; p < length; ++p) {
-          auto const u = static_cast<std::size_t>((l * columns.count + n) * per_unit + (options.at == positions::each ? p : 0));
+          auto const u = static_cast<std::size_t>((l * columns.count + n) * per_unit +
+                                                  (options.at == positions::each ? p : 0));
           double& sum = out.effects[u][e];
-          sum = (std::isnan(sum) ? 0.0 : sum) + share * static_cast<double>(dots[static_cast<std::size_t>(p * columns.count + n)]);
+          sum = (std::isnan(sum) ? 0.0 : sum) +
+                share * static_cast<double>(dots[static_cast<std::size_t>(p * columns.count + n)]);
         }
     }
 }
@@ -119,7 +124,8 @@ void accumulate(Arch const& arch, attribution_options const& options, unit_colum
 
 /// Estimated effects of every unit on every pair, with the counterfactual prompt as source of values.
 template <class B, class Arch>
-[[nodiscard]] effect_table attribution_patching(transformer<B, Arch> const& model, std::span<contrast_pair const> pairs,
+[[nodiscard]] effect_table attribution_patching(transformer<B, Arch> const& model,
+                                                std::span<contrast_pair const> pairs,
                                                 attribution_options const& options) {
   detail::require_pairs(pairs, "attribution_patching");
   using hooks_type = hook_table<B>;
@@ -129,16 +135,19 @@ template <class B, class Arch>
   index longest = 0;
   for (contrast_pair const& p : pairs) longest = std::max<index>(longest, std::ssize(p.clean));
 
-  effect_table out = make_effect_table(model, pairs, options.metric, resample{}, options.direction, options.unit, name(options.at));
+  effect_table out = make_effect_table(model, pairs, options.metric, resample{}, options.direction,
+                                       options.unit, name(options.at));
   out.estimator = options.steps == 0 ? "attribution" : "attribution_ig" + std::to_string(options.steps);
   out.units = detail::all_units(arch, options.unit, options.at, longest);
-  out.effects.assign(out.units.size(), std::vector<double>(pairs.size(), std::numeric_limits<double>::quiet_NaN()));
+  out.effects.assign(out.units.size(),
+                     std::vector<double>(pairs.size(), std::numeric_limits<double>::quiet_NaN()));
   index const per_unit = options.at == positions::each ? longest : 1;
 
   workspace<B> ws;
   index example = 0;
   for (std::span<contrast_pair const> const group : detail::groups_of(pairs, 256)) {
-    causal_runs<B, Arch> const runs(model, group, options.metric, resample{}, options.direction, site, ws, false);
+    causal_runs<B, Arch> const runs(model, group, options.metric, resample{}, options.direction, site, ws,
+                                    false);
     auto const& prompts = runs.base().prompts();
     batch<B> input;
     readout_plan plan;
@@ -166,9 +175,11 @@ template <class B, class Arch>
       tensor<B> g_final;
       reader.gradient(plan, slopes, g_final);
       backward(model, hooks, ws, g_final);
-      detail::accumulate(arch, options, columns, per_unit, runs, prompts, first_row, recorder, example, 1.0 / static_cast<double>(passes), out);
+      detail::accumulate(arch, options, columns, per_unit, runs, prompts, first_row, recorder, example,
+                         1.0 / static_cast<double>(passes), out);
     }
-    for (std::size_t e = 0; e < group.size(); ++e) runs.write_baselines(out, e, static_cast<std::size_t>(example) + e);
+    for (std::size_t e = 0; e < group.size(); ++e)
+      runs.write_baselines(out, e, static_cast<std::size_t>(example) + e);
     example += std::ssize(group);
     if (options.report) options.report->advance(std::ssize(group));
   }

@@ -10,13 +10,14 @@
 
 namespace lancet {
 
-/// A prompt, its counterfactual of equal length, the answer whose probability matters, and the answer it is weighed against.
+/// A prompt, its counterfactual of equal length, the answer whose probability matters, and the answer it is
+/// weighed against.
 struct contrast_pair {
   std::vector<token> clean;
   std::vector<token> corrupted;  ///< empty, or as long as clean
   std::vector<token> answer;
-  std::vector<token> contrast;           ///< empty, or the other answer
-  std::optional<layer_span> subject;     ///< token positions [first, last] of the subject in `clean`
+  std::vector<token> contrast;        ///< empty, or the other answer
+  std::optional<layer_span> subject;  ///< token positions [first, last] of the subject in `clean`
   std::string clean_text, corrupted_text, answer_text, contrast_text, group;
   index line = 0;  ///< of the file it came from
 };
@@ -37,10 +38,10 @@ struct pair_set {
 
   /// There is no such conversion; this says so in words.
   template <split Other>
-    requires(Other != S)
-  operator pair_set<Other>() const {
-    static_assert(Other == S, "lancet: pairs of one split were given where those of another are expected; what was "
-                              "trained on is never validated on");
+  requires(Other != S) operator pair_set<Other>() const {
+    static_assert(Other == S,
+                  "lancet: pairs of one split were given where those of another are expected; what was "
+                  "trained on is never validated on");
     return {};
   }
 };

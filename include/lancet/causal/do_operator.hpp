@@ -18,8 +18,9 @@ struct zero {};
 struct mean {
   std::vector<std::vector<token>> over = {};
 };
-/// The corrupted run is the clean prompt with noise added to the subject's token embeddings (Meng et al. 2022); units
-/// are restored to their clean value. `noise` has one row of D numbers for each subject token of the pair.
+/// The corrupted run is the clean prompt with noise added to the subject's token embeddings (Meng et al.
+/// 2022); units are restored to their clean value. `noise` has one row of D numbers for each subject token of
+/// the pair.
 struct subject_noise {
   /// noise[e] is [subject tokens · D], row-major, for pair e.
   std::vector<std::vector<double>> noise;
@@ -33,7 +34,8 @@ using do_operator = std::variant<resample, zero, mean, subject_noise>;
   return names[d.index()];
 }
 
-/// denoise: a clean value is put into the corrupted run. noise: a corrupted (zero, mean) value into the clean run.
+/// denoise: a clean value is put into the corrupted run. noise: a corrupted (zero, mean) value into the clean
+/// run.
 enum class direction { denoise, noise };
 inline constexpr direction denoise = direction::denoise;
 inline constexpr direction noise = direction::noise;
@@ -44,15 +46,18 @@ inline constexpr direction noise = direction::noise;
 template <class B, class Arch>
 class causal_runs {
  public:
-  causal_runs(transformer<B, Arch> const& model, std::span<contrast_pair const> pairs, metric m, do_operator const& change,
-              lancet::direction direction, site_id site, workspace<B>& ws, bool resumable)
+  causal_runs(transformer<B, Arch> const& model, std::span<contrast_pair const> pairs, metric m,
+              do_operator const& change, lancet::direction direction, site_id site, workspace<B>& ws,
+              bool resumable)
       : metric_(m), direction_(direction), pairs_(std::ssize(pairs)) {
     bool const noisy = std::holds_alternative<subject_noise>(change);
     bool const paired = std::holds_alternative<resample>(change) || noisy;
     if (!paired && direction == denoise)
-      throw usage_error("do " + std::string(name(change)) + ": got direction denoise, expected noise (a clean run is ablated)");
+      throw usage_error("do " + std::string(name(change)) +
+                        ": got direction denoise, expected noise (a clean run is ablated)");
     if (noisy && direction != denoise)
-      throw usage_error("do noise on the subject: got direction noise, expected denoise (clean values are restored)");
+      throw usage_error(
+          "do noise on the subject: got direction noise, expected denoise (clean values are restored)");
     std::vector<prompt> base, source;
     hook_table<B> base_hooks;
     do_table<B> embedding_noise;
@@ -65,7 +70,9 @@ class causal_runs {
       std::vector<token> const& source_text = direction == denoise ? p.clean : p.corrupted;
       auto const& seen = predicted[static_cast<std::size_t>(e)];
       for (prompt& q : metric_prompts(m, p, base_text, e, seen)) {
-        if (noisy) add_noise(model, std::get<subject_noise>(change), p, e, std::ssize(base), embedding_noise, noise_rows);
+        if (noisy)
+          add_noise(model, std::get<subject_noise>(change), p, e, std::ssize(base), embedding_noise,
+                    noise_rows);
         base.push_back(std::move(q));
       }
       if (paired)
@@ -73,7 +80,8 @@ class causal_runs {
     }
     if (noisy) base_hooks.add(embedding_noise);
     base_ = std::make_unique<prompt_runs<B, Arch>>(model, base, site, base_hooks, ws, resumable);
-    if (paired) source_ = std::make_unique<prompt_runs<B, Arch>>(model, source, site, hook_table<B>{}, ws, false);
+    if (paired)
+      source_ = std::make_unique<prompt_runs<B, Arch>>(model, source, site, hook_table<B>{}, ws, false);
   }
 
   [[nodiscard]] prompt_runs<B, Arch> const& base() const { return *base_; }
@@ -98,29 +106,33 @@ class causal_runs {
  private:
   static void check_counterfactual(contrast_pair const& p) {
     if (p.corrupted.size() != p.clean.size())
-      throw usage_error("do resample: line " + std::to_string(p.line) + ": clean has " + std::to_string(p.clean.size()) +
-                        " tokens and corrupted " + std::to_string(p.corrupted.size()) + "; expected as many");
+      throw usage_error("do resample: line " + std::to_string(p.line) + ": clean has " +
+                        std::to_string(p.clean.size()) + " tokens and corrupted " +
+                        std::to_string(p.corrupted.size()) + "; expected as many");
   }
 
-  static void add_noise(transformer<B, Arch> const& model, subject_noise const& change, contrast_pair const& p, index e,
-                        index segment, do_table<B>& table, std::vector<tensor<B>>& rows) {
+  static void add_noise(transformer<B, Arch> const& model, subject_noise const& change,
+                        contrast_pair const& p, index e, index segment, do_table<B>& table,
+                        std::vector<tensor<B>>& rows) {
     index const d = model.arch().width;
     if (!p.subject) throw usage_error("do noise: line " + std::to_string(p.line) + " has no subject");
     index const count = p.subject->last - p.subject->first + 1;
     if (e >= std::ssize(change.noise) || std::ssize(change.noise[static_cast<std::size_t>(e)]) != count * d)
-      throw usage_error("do noise: line " + std::to_string(p.line) + ": expected noise for " + std::to_string(count) +
-                        " subject tokens of width " + std::to_string(d));
+      throw usage_error("do noise: line " + std::to_string(p.line) + ": expected noise for " +
+                        std::to_string(count) + " subject tokens of width " + std::to_string(d));
     auto const& values = change.noise[static_cast<std::size_t>(e)];
     std::vector<typename B::scalar> const host(values.begin(), values.end());
     rows.emplace_back(count, d);
     B::upload(host.data(), rows.back().all());
-    table.add({site_id::embed, 0, segment, p.subject->first, count, 0, d, rows.back(), do_cell<B>::change::add});
+    table.add(
+        {site_id::embed, 0, segment, p.subject->first, count, 0, d, rows.back(), do_cell<B>::change::add});
   }
 
   [[nodiscard]] static double linear(prompt_runs<B, Arch> const& runs, std::size_t e) {
     double sum = 0;
     for (index r = 0; r < std::ssize(runs.prompts()); ++r)
-      if (runs.prompts()[static_cast<std::size_t>(r)].queries.front().example == static_cast<index>(e)) sum += runs.value(r);
+      if (runs.prompts()[static_cast<std::size_t>(r)].queries.front().example == static_cast<index>(e))
+        sum += runs.value(r);
     return sum;
   }
 
@@ -134,8 +146,8 @@ class causal_runs {
 template <class B, class Arch>
 class replacement {
  public:
-  replacement(transformer<B, Arch> const& model, std::span<contrast_pair const> pairs, do_operator const& change, site_id site,
-              workspace<B>& ws)
+  replacement(transformer<B, Arch> const& model, std::span<contrast_pair const> pairs,
+              do_operator const& change, site_id site, workspace<B>& ws)
       : active_(std::holds_alternative<zero>(change) || std::holds_alternative<mean>(change)) {
     if (auto const* m = std::get_if<mean>(&change)) {
       std::vector<std::vector<token>> texts = m->over;
@@ -154,12 +166,14 @@ class replacement {
 
  private:
   /// Means over all tokens of all texts, pooled: every token counts the same.
-  void pool(transformer<B, Arch> const& model, std::span<std::vector<token> const> texts, site_id site, workspace<B>& ws) {
+  void pool(transformer<B, Arch> const& model, std::span<std::vector<token> const> texts, site_id site,
+            workspace<B>& ws) {
     index rows = 0;
     for (auto const& t : texts) rows += std::ssize(t);
     for (std::size_t first = 0; first < texts.size();) {
       batch<B> input;
-      while (first < texts.size() && (input.rows() == 0 || input.rows() + std::ssize(texts[first]) <= 512)) input.add(texts[first++]);
+      while (first < texts.size() && (input.rows() == 0 || input.rows() + std::ssize(texts[first]) <= 512))
+        input.add(texts[first++]);
       site_recorder<B> recorder(site);
       hook_table<B> hooks;
       hooks.add(recorder);
@@ -167,7 +181,8 @@ class replacement {
       for (index l = 0; l < model.arch().layers; ++l) {
         const_view<B> const value = recorder.get(l);
         if (std::ssize(means_) <= l) means_.emplace_back(1, value.cols);
-        ops::column_sum<B>(static_cast<typename B::scalar>(1.0 / static_cast<double>(rows)), value, means_[static_cast<std::size_t>(l)].all());
+        ops::column_sum<B>(static_cast<typename B::scalar>(1.0 / static_cast<double>(rows)), value,
+                           means_[static_cast<std::size_t>(l)].all());
       }
     }
   }
@@ -178,8 +193,10 @@ class replacement {
 
 /// The description that every estimator's table starts from.
 template <class B, class Arch>
-[[nodiscard]] effect_table make_effect_table(transformer<B, Arch> const& model, std::span<contrast_pair const> pairs, metric m,
-                                             do_operator const& change, direction d, unit_kind kind, std::string_view at) {
+[[nodiscard]] effect_table make_effect_table(transformer<B, Arch> const& model,
+                                             std::span<contrast_pair const> pairs, metric m,
+                                             do_operator const& change, direction d, unit_kind kind,
+                                             std::string_view at) {
   effect_table out;
   out.model = model.identity();
   out.layers = model.arch().layers;
@@ -191,7 +208,8 @@ template <class B, class Arch>
   out.at = at;
   for (contrast_pair const& p : pairs) out.example_lines.push_back(p.line);
   out.clean.assign(pairs.size(), 0);
-  if (std::holds_alternative<resample>(change) || std::holds_alternative<subject_noise>(change)) out.corrupted.assign(pairs.size(), 0);
+  if (std::holds_alternative<resample>(change) || std::holds_alternative<subject_noise>(change))
+    out.corrupted.assign(pairs.size(), 0);
   return out;
 }
 

@@ -12,8 +12,8 @@
 
 namespace lancet {
 
-/// Δ of unit u in example e is metric(do) − metric(without it), in the metric's own unit; NaN where the example has no
-/// such position.
+/// Δ of unit u in example e is metric(do) − metric(without it), in the metric's own unit; NaN where the
+/// example has no such position.
 struct effect_table {
   model_identity model;
   index layers = 0, heads = 0;
@@ -22,7 +22,7 @@ struct effect_table {
   std::string direction;  ///< "denoise": clean values into the corrupted run; "noise": the other way round
   std::string metric;
   unit_kind kind = unit_kind::head;
-  std::string at;  ///< "all", "each", "last"
+  std::string at;      ///< "all", "each", "last"
   std::string source;  ///< of the examples
   std::vector<index> example_lines;
   std::vector<double> clean, corrupted;  ///< the metric of each example in both runs; corrupted may be empty

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From per-example effects to inference: mean, standard error, bootstrap interval, p-value, adjustment for many units.
+// From per-example effects to inference: mean, standard error, bootstrap interval, p-value, adjustment for
+// many units.
 #pragma once
 
 #include <cmath>
@@ -12,8 +13,8 @@
 
 namespace lancet {
 
-/// One unit's effect over examples. The p-value is that of a paired t-test of metric(do) against metric; with fewer than
-/// two examples everything but the mean is NaN.
+/// One unit's effect over examples. The p-value is that of a paired t-test of metric(do) against metric; with
+/// fewer than two examples everything but the mean is NaN.
 struct effect_summary {
   double effect = std::numeric_limits<double>::quiet_NaN();
   double se = effect, low = effect, high = effect, p = effect, p_adjusted = effect;
@@ -25,8 +26,10 @@ struct inference_options {
   std::uint64_t seed = 0;
 };
 
-/// One summary for each unit of the table, in its order: 95 % percentile bootstrap over examples, p adjusted over units.
-[[nodiscard]] inline std::vector<effect_summary> summarise(effect_table const& table, inference_options options = {}) {
+/// One summary for each unit of the table, in its order: 95 % percentile bootstrap over examples, p adjusted
+/// over units.
+[[nodiscard]] inline std::vector<effect_summary> summarise(effect_table const& table,
+                                                           inference_options options = {}) {
   std::vector<effect_summary> out(table.units.size());
   std::vector<double> p;
   std::vector<std::size_t> tested;

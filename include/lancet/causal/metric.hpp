@@ -20,7 +20,8 @@ struct probability {};
 /// KL(P_clean ‖ P) of the token after the prompt, nats: how far a run's prediction is from the clean run's.
 struct kl_divergence {};
 
-/// One of the above, chosen at run time. There is no default: a metric that changes a number is never invisible.
+/// One of the above, chosen at run time. There is no default: a metric that changes a number is never
+/// invisible.
 class metric {
  public:
   enum class kind { log_likelihood, log_odds, probability, kl_divergence };
@@ -40,8 +41,12 @@ class metric {
   [[nodiscard]] constexpr bool needs_clean_prediction() const { return kind_ == kind::kl_divergence; }
 
   /// The metric's value from the linear value Σ coefficient·log P, and its derivative with respect to that.
-  [[nodiscard]] double value(double linear) const { return kind_ == kind::probability ? std::exp(linear) : linear; }
-  [[nodiscard]] double slope(double linear) const { return kind_ == kind::probability ? std::exp(linear) : 1.0; }
+  [[nodiscard]] double value(double linear) const {
+    return kind_ == kind::probability ? std::exp(linear) : linear;
+  }
+  [[nodiscard]] double slope(double linear) const {
+    return kind_ == kind::probability ? std::exp(linear) : 1.0;
+  }
 
  private:
   kind kind_;
@@ -56,16 +61,20 @@ struct prompt {
 
 /// The runs that a metric needs of one prompt: one where answers are single tokens, one an answer otherwise.
 /// `example` is written into the queries; `clean` is what the clean run predicts, where the metric needs it.
-[[nodiscard]] inline std::vector<prompt> metric_prompts(metric m, contrast_pair const& pair, std::vector<token> const& text,
-                                                        index example, std::shared_ptr<prediction const> clean = nullptr) {
-  if (text.empty()) throw usage_error("metric: line " + std::to_string(pair.line) + ": the prompt has no tokens");
+[[nodiscard]] inline std::vector<prompt> metric_prompts(metric m, contrast_pair const& pair,
+                                                        std::vector<token> const& text, index example,
+                                                        std::shared_ptr<prediction const> clean = nullptr) {
+  if (text.empty())
+    throw usage_error("metric: line " + std::to_string(pair.line) + ": the prompt has no tokens");
   if (m.needs_clean_prediction()) {
     if (!clean)
-      throw usage_error("metric " + std::string(m.name()) + " compares with a clean run: it serves effects and circuits, "
+      throw usage_error("metric " + std::string(m.name()) +
+                        " compares with a clean run: it serves effects and circuits, "
                         "not training or validation");
     return {{text, {{std::ssize(text) - 1, -1, 1.0, example, std::move(clean)}}, std::ssize(text)}};
   }
-  if (pair.answer.empty()) throw usage_error("metric: line " + std::to_string(pair.line) + ": the answer has no tokens");
+  if (pair.answer.empty())
+    throw usage_error("metric: line " + std::to_string(pair.line) + ": the answer has no tokens");
   if (m.needs_contrast() && pair.contrast.empty())
     throw usage_error("metric log_odds: line " + std::to_string(pair.line) + " has no contrast");
   auto const one = [&](std::vector<token> const& answer, double coefficient) {
@@ -87,15 +96,16 @@ struct prompt {
 
 /// What the model predicts after each pair's clean prompt, where the metric needs it; else nulls.
 template <class B, class Arch>
-[[nodiscard]] std::vector<std::shared_ptr<prediction const>> clean_predictions(transformer<B, Arch> const& model, metric m,
-                                                                               std::span<contrast_pair const> pairs, workspace<B>& ws) {
+[[nodiscard]] std::vector<std::shared_ptr<prediction const>> clean_predictions(
+    transformer<B, Arch> const& model, metric m, std::span<contrast_pair const> pairs, workspace<B>& ws) {
   std::vector<std::shared_ptr<prediction const>> out(pairs.size());
   if (!m.needs_clean_prediction()) return out;
   hook_table<B> none;
   std::vector<typename B::scalar> host(static_cast<std::size_t>(model.arch().vocabulary));
   std::vector<double> lse(1);
   for (std::size_t e = 0; e < pairs.size(); ++e) {
-    if (pairs[e].clean.empty()) throw usage_error("metric: line " + std::to_string(pairs[e].line) + ": the prompt has no tokens");
+    if (pairs[e].clean.empty())
+      throw usage_error("metric: line " + std::to_string(pairs[e].line) + ": the prompt has no tokens");
     batch<B> input;
     input.add(pairs[e].clean);
     index const last = std::ssize(pairs[e].clean) - 1;

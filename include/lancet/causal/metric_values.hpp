@@ -9,8 +9,9 @@ namespace lancet {
 
 /// One value a pair, in order. Throws usage_error for a pair without what the metric needs.
 template <class B, class Arch>
-[[nodiscard]] std::vector<double> metric_values(transformer<B, Arch> const& model, hook_table<B>& hooks, std::span<contrast_pair const> pairs,
-                                                metric m, workspace<B>& ws) {
+[[nodiscard]] std::vector<double> metric_values(transformer<B, Arch> const& model, hook_table<B>& hooks,
+                                                std::span<contrast_pair const> pairs, metric m,
+                                                workspace<B>& ws) {
   constexpr index batch_rows = 512;
   std::vector<double> out;
   batch<B> input;
@@ -18,7 +19,8 @@ template <class B, class Arch>
   auto const flush = [&] {
     if (plan.examples == 0) return;
     forward(model, input, hooks, ws, std::span<index const>(plan.rows));
-    for (double const v : readout<B, Arch, hook_table<B>>(model, hooks, ws).values(plan)) out.push_back(m.value(v));
+    for (double const v : readout<B, Arch, hook_table<B>>(model, hooks, ws).values(plan))
+      out.push_back(m.value(v));
     input.clear();
     plan.clear();
   };

@@ -2,10 +2,11 @@
 // The sweep engine: many interventions as rows of one batch, each recomputing only what it can reach.
 //
 // Base runs are cached once. An intervention resumes at its layer from the cached residual (gathered, never
-// recomputed), from the first position whose value it changes; earlier positions are referred to as a key/value prefix.
-// Interventions are packed in layer order and join the batch at their layer. One that changes nothing costs nothing.
-// Results equal the naive loop of one full forward pass an intervention; on the packed kernel bit for bit, because a
-// row's result there depends neither on the other rows nor on where its prefix comes from.
+// recomputed), from the first position whose value it changes; earlier positions are referred to as a
+// key/value prefix. Interventions are packed in layer order and join the batch at their layer. One that
+// changes nothing costs nothing. Results equal the naive loop of one full forward pass an intervention; on
+// the packed kernel bit for bit, because a row's result there depends neither on the other rows nor on where
+// its prefix comes from.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +27,7 @@ class site_recorder {
   explicit site_recorder(site_id site) : site_(site) {}
 
   template <class S>
-    requires(reads::template contains<S>)
-  void on(S, const_view<B> value, place const& at) {
+  requires(reads::template contains<S>) void on(S, const_view<B> value, place const& at) {
     if (S::id == site_) shelf_.put(S::id, at, value);
   }
   /// [R, columns] of the whole batch.
@@ -38,20 +38,20 @@ class site_recorder {
   detail::value_shelf<B> shelf_;
 };
 
-/// Runs of several prompts, kept for resuming (`resid`, `cache`) and as a source or target of values (`site`).
+/// Runs of several prompts, kept for resuming (`resid`, `cache`) and as a source or target of values
+/// (`site`).
 template <class B, class Arch>
 class prompt_runs {
  public:
   /// `hooks` act during the runs (noise on embeddings, say) and are part of what is cached.
-  prompt_runs(transformer<B, Arch> const& model, std::span<prompt const> prompts, site_id site, hook_table<B> hooks,
-              workspace<B>& ws, bool resumable)
+  prompt_runs(transformer<B, Arch> const& model, std::span<prompt const> prompts, site_id site,
+              hook_table<B> hooks, workspace<B>& ws, bool resumable)
       : prompts_(prompts.begin(), prompts.end()), site_(site) {
     batch<B> input;
     readout_plan plan;
     for (prompt const& p : prompts_) {
       first_row_.push_back(input.rows());
-      for (token_query const& q : p.queries)
-        plan.read(input.rows() + q.row, q, std::ssize(first_row_) - 1);
+      for (token_query const& q : p.queries) plan.read(input.rows() + q.row, q, std::ssize(first_row_) - 1);
       input.add(p.tokens);
     }
     plan.examples = std::ssize(prompts_);
@@ -73,11 +73,14 @@ class prompt_runs {
   [[nodiscard]] const_view<B> resid(index layer, index i) const {
     return rows(base_.template get<lancet::site::resid_pre>(layer), i);
   }
-  [[nodiscard]] std::shared_ptr<kv_cache<B> const> cache(index i) const { return caches_[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] std::shared_ptr<kv_cache<B> const> cache(index i) const {
+    return caches_[static_cast<std::size_t>(i)];
+  }
 
  private:
   [[nodiscard]] const_view<B> rows(const_view<B> all, index i) const {
-    return all.row_range(first_row_[static_cast<std::size_t>(i)], std::ssize(prompts_[static_cast<std::size_t>(i)].tokens));
+    return all.row_range(first_row_[static_cast<std::size_t>(i)],
+                         std::ssize(prompts_[static_cast<std::size_t>(i)].tokens));
   }
   [[nodiscard]] std::shared_ptr<kv_cache<B> const> make_cache(index layers, std::size_t i) const {
     auto out = std::make_shared<kv_cache<B>>();
@@ -98,7 +101,8 @@ class prompt_runs {
 };
 
 /// One intervention: rows [first_row, first_row + rows) × columns of the site in prompt `run`, in layers
-/// [layer, last_layer], set to rows of `sources` (one per layer; empty: zero; one row: the same at every position).
+/// [layer, last_layer], set to rows of `sources` (one per layer; empty: zero; one row: the same at every
+/// position).
 template <class B>
 struct sweep_item {
   index run;
@@ -121,7 +125,8 @@ class sweep {
       : model_(model), ws_(ws), options_(options) {}
 
   /// The metric's linear value of each item's run under its intervention, in the items' order.
-  [[nodiscard]] std::vector<double> run(prompt_runs<B, Arch> const& base, site_id site, std::span<sweep_item<B> const> items) {
+  [[nodiscard]] std::vector<double> run(prompt_runs<B, Arch> const& base, site_id site,
+                                        std::span<sweep_item<B> const> items) {
     std::vector<double> out(items.size());
     std::vector<planned> plan;
     for (std::size_t i = 0; i < items.size(); ++i) {
@@ -131,13 +136,15 @@ class sweep {
       else
         plan.push_back({i, from});
     }
-    std::stable_sort(plan.begin(), plan.end(),
-                     [&](planned const& a, planned const& b) { return items[a.item].layer < items[b.item].layer; });
+    std::stable_sort(plan.begin(), plan.end(), [&](planned const& a, planned const& b) {
+      return items[a.item].layer < items[b.item].layer;
+    });
     for (std::size_t first = 0; first < plan.size();) {
       std::size_t last = first;
       index rows = 0;
       do rows += length(base, items[plan[last].item]) - plan[last].from;
-      while (++last < plan.size() && rows + length(base, items[plan[last].item]) - plan[last].from <= options_.rows);
+      while (++last < plan.size() &&
+             rows + length(base, items[plan[last].item]) - plan[last].from <= options_.rows);
       run_batch(base, site, items, std::span(plan).subspan(first, last - first), rows, out);
       first = last;
     }
@@ -161,13 +168,14 @@ class sweep {
     return std::ssize(base.prompts()[static_cast<std::size_t>(item.run)].tokens);
   }
 
-  /// First position of the prompt whose value the item changes; −1 if none. A causal mask lets a change reach later
-  /// positions only.
+  /// First position of the prompt whose value the item changes; −1 if none. A causal mask lets a change reach
+  /// later positions only.
   [[nodiscard]] index first_change(prompt_runs<B, Arch> const& base, sweep_item<B> const& item) const {
     if constexpr (!B::host) return item.first_row;
     index first = -1;
     for (index l = item.layer; l <= item.last_layer(); ++l) {
-      const_view<B> const now = base.site(l, item.run).row_range(item.first_row, item.rows).col_range(item.first_col, item.cols);
+      const_view<B> const now =
+          base.site(l, item.run).row_range(item.first_row, item.rows).col_range(item.first_col, item.cols);
       const_view<B> const then = item.sources[static_cast<std::size_t>(l - item.layer)];
       for (index i = 0; i < item.rows && (first < 0 || item.first_row + i < first); ++i)
         for (index j = 0; j < item.cols; ++j)
@@ -182,7 +190,8 @@ class sweep {
   void run_batch(prompt_runs<B, Arch> const& base, site_id site, std::span<sweep_item<B> const> items,
                  std::span<planned const> plan, index rows, std::vector<double>& out) {
     table_.clear();
-    for (std::size_t s = 0; s < plan.size(); ++s) add_cells(site, items[plan[s].item], plan[s].from, static_cast<index>(s));
+    for (std::size_t s = 0; s < plan.size(); ++s)
+      add_cells(site, items[plan[s].item], plan[s].from, static_cast<index>(s));
     hook_table<B> hooks;
     hooks.add(table_);
     forward_pass<B, Arch, hook_table<B>> pass(model_, hooks, ws_, pass_kind::forward);
@@ -209,7 +218,8 @@ class sweep {
   }
 
   void add_cells(site_id site, sweep_item<B> const& item, index from, index segment) {
-    index const skip = std::max<index>(0, from - item.first_row);  // rows before the first change stay as they are
+    index const skip =
+        std::max<index>(0, from - item.first_row);  // rows before the first change stay as they are
     for (index l = item.layer; l <= item.last_layer(); ++l) {
       const_view<B> const source = item.sources[static_cast<std::size_t>(l - item.layer)];
       table_.add({site, l, segment, item.first_row + skip - from, item.rows - skip, item.first_col, item.cols,
@@ -218,7 +228,8 @@ class sweep {
   }
 
   /// Appends an item's rows: its residual before layer l, from the cache.
-  void join(prompt_runs<B, Arch> const& base, sweep_item<B> const& item, planned const& p, index l, readout_plan& reads) {
+  void join(prompt_runs<B, Arch> const& base, sweep_item<B> const& item, planned const& p, index l,
+            readout_plan& reads) {
     segment s{ws_.rows, length(base, item) - p.from, p.from, -1};
     if (p.from > 0) {
       auto const cache = base.cache(item.run);

@@ -18,8 +18,8 @@ struct measured_share {
   double high = 0;
 };
 
-/// Units in decreasing order of |effect|. It carries the identity of the model it was found in: using it on another
-/// throws.
+/// Units in decreasing order of |effect|. It carries the identity of the model it was found in: using it on
+/// another throws.
 struct circuit {
   model_identity model;
   std::vector<unit> units;
@@ -37,8 +37,8 @@ struct circuit {
 /// Throws usage_error, naming both hashes, where a value came from another model.
 inline void require_same_model(model_identity const& got, model_identity const& expected, char const* what) {
   if (got.sha256 != expected.sha256)
-    throw usage_error(std::string(what) + ": got one of model '" + got.name + "' (sha256 " + got.sha256 + "), expected model '" +
-                      expected.name + "' (sha256 " + expected.sha256 + ")");
+    throw usage_error(std::string(what) + ": got one of model '" + got.name + "' (sha256 " + got.sha256 +
+                      "), expected model '" + expected.name + "' (sha256 " + expected.sha256 + ")");
 }
 
 }  // namespace lancet

@@ -30,7 +30,8 @@ inline circuit circuit_of(effect_table const& effects, std::vector<std::size_t> 
   circuit out;
   out.model = effects.model;
   out.rule = std::move(rule);
-  out.selected_by = effects.estimator + ", do " + effects.change + ", " + effects.direction + ", " + effects.metric;
+  out.selected_by =
+      effects.estimator + ", do " + effects.change + ", " + effects.direction + ", " + effects.metric;
   out.source = effects.source;
   out.example_lines = effects.example_lines;
   std::stable_sort(chosen.begin(), chosen.end(), [&](std::size_t a, std::size_t b) {
@@ -63,7 +64,8 @@ inline std::string short_number(double x) {
 
 [[nodiscard]] inline circuit select_circuit(effect_table const& effects, top rule) {
   if (rule.n < 1) fail_expected("select_circuit(top)", std::to_string(rule.n) + " units", "at least 1");
-  circuit out = detail::circuit_of(effects, detail::every_unit(effects), "top " + std::to_string(rule.n) + " by |effect|");
+  circuit out = detail::circuit_of(effects, detail::every_unit(effects),
+                                   "top " + std::to_string(rule.n) + " by |effect|");
   auto const n = std::min(out.units.size(), static_cast<std::size_t>(rule.n));
   out.units.resize(n);
   out.effects.resize(n);
@@ -74,7 +76,8 @@ inline std::string short_number(double x) {
   std::vector<effect_summary> const rows = summarise(effects, {.method = rule.method});
   std::vector<std::size_t> chosen = detail::every_unit(effects);
   std::erase_if(chosen, [&](std::size_t u) { return !(rows[u].p_adjusted <= rule.level); });
-  return detail::circuit_of(effects, chosen, "p <= " + detail::short_number(rule.level) + " after adjustment");
+  return detail::circuit_of(effects, chosen,
+                            "p <= " + detail::short_number(rule.level) + " after adjustment");
 }
 
 }  // namespace lancet

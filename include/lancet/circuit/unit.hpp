@@ -10,7 +10,8 @@
 
 namespace lancet {
 
-/// head: z of one query head. neuron: one column of mlp_post. attn, mlp: a block's output. resid: resid_pre of a layer.
+/// head: z of one query head. neuron: one column of mlp_post. attn, mlp: a block's output. resid: resid_pre
+/// of a layer.
 enum class unit_kind { head, neuron, attn, mlp, resid };
 
 [[nodiscard]] constexpr std::string_view name(unit_kind k) {
@@ -18,7 +19,8 @@ enum class unit_kind { head, neuron, attn, mlp, resid };
   return names[static_cast<int>(k)];
 }
 
-/// `number` is the head or the neuron, 0 otherwise. `position` counts from the start of the sequence, −1: every position.
+/// `number` is the head or the neuron, 0 otherwise. `position` counts from the start of the sequence, −1:
+/// every position.
 struct unit {
   unit_kind kind = unit_kind::head;
   index layer = 0;
@@ -38,7 +40,8 @@ struct unit {
 
 /// The site whose value a unit is.
 [[nodiscard]] constexpr site_id site_of(unit_kind k) {
-  constexpr site_id ids[] = {site_id::z, site_id::mlp_post, site_id::attn_out, site_id::mlp_out, site_id::resid_pre};
+  constexpr site_id ids[] = {site_id::z, site_id::mlp_post, site_id::attn_out, site_id::mlp_out,
+                             site_id::resid_pre};
   return ids[static_cast<int>(k)];
 }
 
@@ -58,8 +61,10 @@ template <class Arch>
 template <class Arch>
 void check_unit(Arch const& a, unit const& u) {
   if (u.layer < 0 || u.layer >= a.layers || u.number < 0 || u.number >= columns_of(a, u.kind).count)
-    fail_expected("unit", text(u), "a unit of a model with " + std::to_string(a.layers) + " layers, " +
-                                       std::to_string(a.heads) + " heads and " + std::to_string(a.mlp_width) + " neurons each");
+    fail_expected("unit", text(u),
+                  "a unit of a model with " + std::to_string(a.layers) + " layers, " +
+                      std::to_string(a.heads) + " heads and " + std::to_string(a.mlp_width) +
+                      " neurons each");
 }
 
 }  // namespace lancet

@@ -35,7 +35,8 @@ class resource_error : public error {
 };
 
 /// "WHERE: got GOT, expected EXPECTED" as a usage_error.
-[[noreturn]] inline void fail_expected(std::string_view where, std::string_view got, std::string_view expected) {
+[[noreturn]] inline void fail_expected(std::string_view where, std::string_view got,
+                                       std::string_view expected) {
   throw usage_error(std::string(where) + ": got " + std::string(got) + ", expected " + std::string(expected));
 }
 

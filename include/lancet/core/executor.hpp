@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who runs the tiles of a parallel loop: a small persistent thread pool by default.
 //
-// Operations cut their work into tiles whose borders depend on shapes alone, never on the number of threads, and
-// no tile reads what another writes; so results are bit-equal for any number of threads.
+// Operations cut their work into tiles whose borders depend on shapes alone, never on the number of threads,
+// and no tile reads what another writes; so results are bit-equal for any number of threads.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,8 @@ namespace lancet {
 class tile_function {
  public:
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, tile_function>)
-  tile_function(F& f) : object_(&f), call_([](void* o, index i) { (*static_cast<F*>(o))(i); }) {}
+  requires(!std::is_same_v<std::remove_cvref_t<F>, tile_function>) tile_function(F& f)
+      : object_(&f), call_([](void* o, index i) { (*static_cast<F*>(o))(i); }) {}
   void operator()(index tile) const { call_(object_, tile); }
 
  private:
@@ -35,8 +35,8 @@ class tile_function {
   void (*call_)(void*, index);
 };
 
-/// What runs tiles: `for_each(n, f)` calls f(0) … f(n − 1), each once, in any order and on any thread, and returns
-/// when all are done. Adapters of OpenMP, oneTBB or an application's own pool derive from it.
+/// What runs tiles: `for_each(n, f)` calls f(0) … f(n − 1), each once, in any order and on any thread, and
+/// returns when all are done. Adapters of OpenMP, oneTBB or an application's own pool derive from it.
 class executor {
  public:
   virtual ~executor() = default;
@@ -44,8 +44,9 @@ class executor {
   [[nodiscard]] virtual int threads() const = 0;
 };
 
-/// Persistent pool: workers spin shortly, then sleep; tiles are taken from one atomic counter, so a slow or busy core
-/// takes fewer. The calling thread works too. An exception in a tile is rethrown to the caller (the first one).
+/// Persistent pool: workers spin shortly, then sleep; tiles are taken from one atomic counter, so a slow or
+/// busy core takes fewer. The calling thread works too. An exception in a tile is rethrown to the caller (the
+/// first one).
 class thread_pool final : public executor {
  public:
   explicit thread_pool(int threads) : threads_(std::max(1, threads)) {
@@ -153,8 +154,8 @@ inline std::unique_ptr<executor>& executor_slot() {
 }
 }  // namespace detail
 
-/// The executor that operations use: a pool of `LANCET_THREADS` threads, or of as many as the machine has, made at
-/// first use. Throws usage_error where LANCET_THREADS is no such number.
+/// The executor that operations use: a pool of `LANCET_THREADS` threads, or of as many as the machine has,
+/// made at first use. Throws usage_error where LANCET_THREADS is no such number.
 [[nodiscard]] inline executor& current_executor() {
   std::unique_ptr<executor>& slot = detail::executor_slot();
   if (!slot) slot = std::make_unique<thread_pool>(detail::wished_threads());

@@ -28,9 +28,7 @@ struct basic_view<B, T, 2> {
   index stride = 0;  ///< elements from one row to the next, >= cols
 
   /// A view converts to a const view, never back.
-  operator basic_view<B, T const, 2>() const
-    requires(!std::is_const_v<T>)
-  {
+  operator basic_view<B, T const, 2>() const requires(!std::is_const_v<T>) {
     return {data, rows, cols, stride};
   }
 
@@ -46,11 +44,7 @@ struct basic_view<B, T, 2> {
   }
 
   [[nodiscard]] T* row(index i) const { return data + i * stride; }
-  [[nodiscard]] T& operator()(index i, index j) const
-    requires(B::host)
-  {
-    return data[i * stride + j];
-  }
+  [[nodiscard]] T& operator()(index i, index j) const requires(B::host) { return data[i * stride + j]; }
   [[nodiscard]] index size() const { return rows * cols; }
   [[nodiscard]] bool contiguous() const { return stride == cols || rows <= 1; }
 
@@ -60,7 +54,8 @@ struct basic_view<B, T, 2> {
  private:
   static void check_range(char const* what, index first, index count, index extent) {
     if (first < 0 || count < 0 || first > extent - count)
-      fail_expected(std::string("view.") + what, "[" + std::to_string(first) + ", " + std::to_string(first + count) + ")",
+      fail_expected(std::string("view.") + what,
+                    "[" + std::to_string(first) + ", " + std::to_string(first + count) + ")",
                     "a range inside [0, " + std::to_string(extent) + ")");
   }
 };
@@ -70,16 +65,8 @@ struct basic_view<B, T, 1> {
   T* data = nullptr;
   index size = 0;
 
-  operator basic_view<B, T const, 1>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, size};
-  }
-  [[nodiscard]] T& operator()(index i) const
-    requires(B::host)
-  {
-    return data[i];
-  }
+  operator basic_view<B, T const, 1>() const requires(!std::is_const_v<T>) { return {data, size}; }
+  [[nodiscard]] T& operator()(index i) const requires(B::host) { return data[i]; }
   /// The same elements as one row: [1, size].
   [[nodiscard]] basic_view<B, T, 2> as_row() const { return {data, 1, size, size}; }
 };

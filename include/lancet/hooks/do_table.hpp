@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// do_table: any number of interventions of one batch as rows of one table, "cells ← source", under one policy type.
+// do_table: any number of interventions of one batch as rows of one table, "cells ← source", under one policy
+// type.
 //
-// Pearl's do(a = ã) on rows × columns of a segment at a site. A sweep over thousands of units is one such table.
+// Pearl's do(a = ã) on rows × columns of a segment at a site. A sweep over thousands of units is one such
+// table.
 #pragma once
 
 #include <algorithm>
@@ -14,12 +16,12 @@ namespace lancet {
 
 /// Sites where a value can be replaced without a copy being made first, in every architecture.
 using patchable_sites =
-    sites<site::embed, site::resid_pre, site::attn_norm, site::q, site::k, site::v, site::rot_q, site::rot_k, site::z,
-          site::attn_out, site::resid_mid, site::mlp_norm, site::mlp_pre, site::mlp_up, site::mlp_post,
-          site::mlp_out, site::resid_post>;
+    sites<site::embed, site::resid_pre, site::attn_norm, site::q, site::k, site::v, site::rot_q, site::rot_k,
+          site::z, site::attn_out, site::resid_mid, site::mlp_norm, site::mlp_pre, site::mlp_up,
+          site::mlp_post, site::mlp_out, site::resid_post>;
 
-/// Rows [first_row, first_row + rows) of a segment, columns [first_col, first_col + cols), at one site of one layer.
-/// `source` is [rows, cols], or one row for all of them [1, cols], or empty for zero.
+/// Rows [first_row, first_row + rows) of a segment, columns [first_col, first_col + cols), at one site of one
+/// layer. `source` is [rows, cols], or one row for all of them [1, cols], or empty for zero.
 template <class B>
 struct do_cell {
   enum class change { set, add };
@@ -41,7 +43,8 @@ class do_table {
   void clear() { cells_.clear(); }
   /// Throws usage_error for a site at which no rows can be set (scores, pattern, logits …).
   void add(do_cell<B> cell) {
-    if (!edits::contains_id(cell.site)) fail_expected("do_table", "site " + std::string(name(cell.site)), "one of patchable_sites");
+    if (!edits::contains_id(cell.site))
+      fail_expected("do_table", "site " + std::string(name(cell.site)), "one of patchable_sites");
     cells_.push_back(cell);
     sorted_ = false;
   }
@@ -49,14 +52,15 @@ class do_table {
 
   [[nodiscard]] layer_span layers() const {
     if (cells_.empty()) return {0, 0};
-    auto const [low, high] = std::minmax_element(cells_.begin(), cells_.end(),
-                                                 [](auto const& a, auto const& b) { return a.layer < b.layer; });
+    auto const [low, high] = std::minmax_element(
+        cells_.begin(), cells_.end(), [](auto const& a, auto const& b) { return a.layer < b.layer; });
     return {low->layer, high->layer};
   }
 
   /// A table lists every site at which a value can be set; it acts where it has cells.
   [[nodiscard]] bool acts_at(site_id site, index layer) const {
-    return std::any_of(cells_.begin(), cells_.end(), [&](auto const& c) { return c.layer == layer && c.site == site; });
+    return std::any_of(cells_.begin(), cells_.end(),
+                       [&](auto const& c) { return c.layer == layer && c.site == site; });
   }
 
   void bind(pass_shape const& shape) {
@@ -67,12 +71,12 @@ class do_table {
     sorted_ = true;
     for (do_cell<B> const& c : cells_)
       if (c.layer < 0 || c.layer >= shape.layers)
-        fail_expected("do_table", "layer " + std::to_string(c.layer), "0 to " + std::to_string(shape.layers - 1));
+        fail_expected("do_table", "layer " + std::to_string(c.layer),
+                      "0 to " + std::to_string(shape.layers - 1));
   }
 
   template <class S>
-    requires(edits::template contains<S>)
-  void on(S, view<B> value, place const& at) {
+  requires(edits::template contains<S>) void on(S, view<B> value, place const& at) {
     each(S::id, value, at, [](do_cell<B> const& c, view<B> part) {
       if (!c.source.data)
         ops::fill<B>(part, 0);
@@ -88,8 +92,7 @@ class do_table {
   }
   /// What was set does not depend on what was there.
   template <class S>
-    requires(edits::template contains<S>)
-  void adjoint(S, view<B> gradient, place const& at) {
+  requires(edits::template contains<S>) void adjoint(S, view<B> gradient, place const& at) {
     each(S::id, gradient, at, [](do_cell<B> const& c, view<B> part) {
       if (c.how == do_cell<B>::change::set) ops::fill<B>(part, 0);
     });
@@ -99,8 +102,9 @@ class do_table {
   template <class F>
   void each(site_id site, view<B> value, place const& at, F&& f) const {
     auto const key = std::pair(at.layer, site);
-    auto c = std::lower_bound(cells_.begin(), cells_.end(), key,
-                              [](auto const& cell, auto const& k) { return std::pair(cell.layer, cell.site) < k; });
+    auto c = std::lower_bound(cells_.begin(), cells_.end(), key, [](auto const& cell, auto const& k) {
+      return std::pair(cell.layer, cell.site) < k;
+    });
     for (; c != cells_.end() && c->layer == at.layer && c->site == site; ++c) {
       auto const number = static_cast<std::size_t>(c->segment);
       if (number >= at.segments.size())
@@ -108,7 +112,8 @@ class do_table {
                       "one of the batch's " + std::to_string(at.segments.size()));
       segment const& s = at.segments[number];
       if (c->first_row < 0 || c->first_row + c->rows > s.rows)
-        fail_expected("do_table at " + std::string(name(site)), "rows up to " + std::to_string(c->first_row + c->rows),
+        fail_expected("do_table at " + std::string(name(site)),
+                      "rows up to " + std::to_string(c->first_row + c->rows),
                       "rows of a segment of " + std::to_string(s.rows));
       f(*c, value.row_range(s.row + c->first_row, c->rows).col_range(c->first_col, c->cols));
     }

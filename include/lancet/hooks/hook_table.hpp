@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hook_table: the same as hooks(…), type-erased: one instantiation of the pass for any number of interventions.
+// hook_table: the same as hooks(…), type-erased: one instantiation of the pass for any number of
+// interventions.
 #pragma once
 
 #include <array>
@@ -13,7 +14,8 @@ namespace lancet {
 template <class H, class S>
 inline constexpr bool listened = H::template lists<S> || H::template lists_backward<S>;
 
-/// Policies added at run time, by reference; in order forward, in reverse order backward. Bit-equal to `hooks(…)`.
+/// Policies added at run time, by reference; in order forward, in reverse order backward. Bit-equal to
+/// `hooks(…)`.
 template <class B>
 class hook_table {
  public:
@@ -21,11 +23,12 @@ class hook_table {
   void add(P& policy) {
     detail::check_policy<P, B>();
     int const number = static_cast<int>(policies_.size());
-    policies_.push_back({&policy, [](void* p, index layers) { return detail::layers_of(*static_cast<P*>(p), layers); },
-                         [](void* p, pass_shape const& shape) { detail::bind_policy(*static_cast<P*>(p), shape); },
-                         [](void* p, pass_kind kind) { detail::finish_policy(*static_cast<P*>(p), kind); },
-                         detail::policy_lists<P>::edits::size + detail::policy_lists<P>::reads_gradient::size > 0,
-                         detail::layers_of(policy, detail::any_layer)});
+    policies_.push_back(
+        {&policy, [](void* p, index layers) { return detail::layers_of(*static_cast<P*>(p), layers); },
+         [](void* p, pass_shape const& shape) { detail::bind_policy(*static_cast<P*>(p), shape); },
+         [](void* p, pass_kind kind) { detail::finish_policy(*static_cast<P*>(p), kind); },
+         detail::policy_lists<P>::edits::size + detail::policy_lists<P>::reads_gradient::size > 0,
+         detail::layers_of(policy, detail::any_layer)});
     [&]<class... S>(sites<S...>) { (add_site<P, S>(policy, number), ...); }(all_sites{});
   }
   template <class P>
@@ -110,8 +113,9 @@ class hook_table {
 
   template <class P, class S>
   void add_site(P& policy, int number) {
-    entry e{&policy, number,
-            [](void const* p, index layers, index layer) { return detail::policy_wants<S>(*static_cast<P const*>(p), layers, layer); }};
+    entry e{&policy, number, [](void const* p, index layers, index layer) {
+              return detail::policy_wants<S>(*static_cast<P const*>(p), layers, layer);
+            }};
     if constexpr (is_linear_site<S>) {
       if constexpr (detail::fires_forward<P, S>)
         e.on_linear = [](void* p, const_view<B> x, view<B> y, place const& at) {
@@ -131,14 +135,17 @@ class hook_table {
           detail::fire_policy_adjoint<S, B>(*static_cast<P*>(p), keeps, n, g, at);
         };
     }
-    if (e.on || e.on_linear || e.adjoint || e.adjoint_linear) sites_[static_cast<std::size_t>(S::id)].push_back(e);
+    if (e.on || e.on_linear || e.adjoint || e.adjoint_linear)
+      sites_[static_cast<std::size_t>(S::id)].push_back(e);
   }
 
   template <class S>
   [[nodiscard]] std::vector<entry> const& entries() const {
     return sites_[static_cast<std::size_t>(S::id)];
   }
-  [[nodiscard]] layer_span span(entry const& e) const { return policies_[static_cast<std::size_t>(e.number)].span; }
+  [[nodiscard]] layer_span span(entry const& e) const {
+    return policies_[static_cast<std::size_t>(e.number)].span;
+  }
 
   std::vector<registered> policies_;
   std::array<std::vector<entry>, site_count> sites_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hooks(a, b, …): policies composed at compile time, by reference; in order forward, in reverse order backward.
+// hooks(a, b, …): policies composed at compile time, by reference; in order forward, in reverse order
+// backward.
 //
 // The empty set compiles to the same instructions as a pass without hooks. A pass writes each firing as
 //   if constexpr (H::template lists<site::z>) hooks.template fire<site::z>(…);
@@ -103,7 +104,8 @@ class hook_set {
   void fire(keep_store<B>& keeps, view<B> value, place const& at) {
     each([&]<class Q>(Q& p, int number) {
       if constexpr (detail::fires_forward<Q, S>)
-        if (detail::layers_of(p, layers_).contains(at.layer)) detail::fire_policy<S, B>(p, keeps, number, value, at);
+        if (detail::layers_of(p, layers_).contains(at.layer))
+          detail::fire_policy<S, B>(p, keeps, number, value, at);
     });
   }
   template <class S, class B>
@@ -125,7 +127,8 @@ class hook_set {
   void fire_linear_adjoint(const_view<B> x, view<B> gx, const_view<B> gy, place const& at) {
     each_reversed([&]<class Q>(Q& p, int) {
       if constexpr (detail::fires_backward<Q, S>)
-        if (detail::layers_of(p, layers_).contains(at.layer)) detail::fire_policy_adjoint<S, B>(p, x, gx, gy, at);
+        if (detail::layers_of(p, layers_).contains(at.layer))
+          detail::fire_policy_adjoint<S, B>(p, x, gx, gy, at);
     });
   }
 
@@ -152,9 +155,10 @@ class hook_set {
 /// Composes policies by reference. They keep their results; a temporary would lose them, and is refused.
 template <class... P>
 [[nodiscard]] auto hooks(P&&... policies) {
-  static_assert((std::is_lvalue_reference_v<P> && ...),
-                "lancet::hooks: got a temporary policy; policies are held by reference and own their results, so give "
-                "each a name that outlives the pass");
+  static_assert(
+      (std::is_lvalue_reference_v<P> && ...),
+      "lancet::hooks: got a temporary policy; policies are held by reference and own their results, so give "
+      "each a name that outlives the pass");
   return hook_set<std::remove_reference_t<P>...>(policies...);
 }
 

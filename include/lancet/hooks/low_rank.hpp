@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // low_rank: W' = W + α·s·B·A confined to columns of one projection's input (heads of W_O, neurons of W_down).
 //
-// Hu et al. 2021 (LoRA): y += α·s·(x·Aᵀ)·Bᵀ with A [r, c], B [out, r] on the chosen c columns of x. α is the surgery's
-// strength (1 in training), s the adapter's own scale (PEFT's lora_alpha / r).
+// Hu et al. 2021 (LoRA): y += α·s·(x·Aᵀ)·Bᵀ with A [r, c], B [out, r] on the chosen c columns of x. α is the
+// surgery's strength (1 in training), s the adapter's own scale (PEFT's lora_alpha / r).
 #pragma once
 
 #include <vector>
@@ -30,14 +30,15 @@ class low_rank {
         gb_(out, rank) {
     for (std::size_t i = 1; i < columns_.size(); ++i)
       if (columns_[i] <= columns_[i - 1]) throw usage_error("low_rank: columns must be ascending");
-    if (columns_.empty() || rank < 1) throw usage_error("low_rank: got no columns or no rank, expected at least one each");
+    if (columns_.empty() || rank < 1)
+      throw usage_error("low_rank: got no columns or no rank, expected at least one each");
   }
 
-  tensor<B>& a() { return a_; }               // [r, c]
-  tensor<B>& b() { return b_; }               // [out, r]
+  tensor<B>& a() { return a_; }  // [r, c]
+  tensor<B>& b() { return b_; }  // [out, r]
   tensor<B> const& a() const { return a_; }
   tensor<B> const& b() const { return b_; }
-  tensor<B>& gradient_a() { return ga_; }     // added to by every backward pass
+  tensor<B>& gradient_a() { return ga_; }  // added to by every backward pass
   tensor<B>& gradient_b() { return gb_; }
   [[nodiscard]] index layer() const { return layer_; }
   [[nodiscard]] std::vector<index> const& columns() const { return columns_; }
@@ -46,7 +47,9 @@ class low_rank {
 
   [[nodiscard]] layer_span layers() const { return {layer_, layer_}; }
   void bind(pass_shape const& shape) const {
-    index const width = P == proj::o ? shape.heads * shape.head_dim : P == proj::down ? shape.mlp_width : shape.width;
+    index const width = P == proj::o      ? shape.heads * shape.head_dim
+                        : P == proj::down ? shape.mlp_width
+                                          : shape.width;
     if (columns_.back() >= width)
       fail_expected("low_rank", "column " + std::to_string(columns_.back()),
                     "a column below the projection's input width " + std::to_string(width));
@@ -71,7 +74,8 @@ class low_rank {
     ops::scale<B>(factor(), gh_.all());
     ops::matmul<B>(gh_, ops::transpose::yes, part, ops::transpose::no, ga_.all(), true);  // [r, c]
     if (contiguous()) {
-      ops::matmul<B>(gh_, ops::transpose::no, a_, ops::transpose::no, gx.col_range(columns_.front(), std::ssize(columns_)), true);
+      ops::matmul<B>(gh_, ops::transpose::no, a_, ops::transpose::no,
+                     gx.col_range(columns_.front(), std::ssize(columns_)), true);
     } else {
       gpart_.resize(x.rows, std::ssize(columns_));
       ops::matmul<B>(gh_, ops::transpose::no, a_, ops::transpose::no, gpart_.all());  // [R, c]
@@ -80,17 +84,21 @@ class low_rank {
     }
   }
 
-  /// The chosen columns of x [R, c], as a window where they are contiguous, copied otherwise (valid until the next call).
+  /// The chosen columns of x [R, c], as a window where they are contiguous, copied otherwise (valid until the
+  /// next call).
   [[nodiscard]] const_view<B> chosen(const_view<B> x) {
     index const count = std::ssize(columns_);
     if (contiguous()) return x.col_range(columns_.front(), count);
     part_.resize(x.rows, count);
-    for (index j = 0; j < count; ++j) B::copy(x.col_range(columns_[static_cast<std::size_t>(j)], 1), part_.all().col_range(j, 1));
+    for (index j = 0; j < count; ++j)
+      B::copy(x.col_range(columns_[static_cast<std::size_t>(j)], 1), part_.all().col_range(j, 1));
     return part_;
   }
 
  private:
-  [[nodiscard]] bool contiguous() const { return columns_.back() - columns_.front() + 1 == std::ssize(columns_); }
+  [[nodiscard]] bool contiguous() const {
+    return columns_.back() - columns_.front() + 1 == std::ssize(columns_);
+  }
   [[nodiscard]] T factor() const { return static_cast<T>(strength * scale_); }
 
   index layer_;

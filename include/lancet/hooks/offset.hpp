@@ -25,10 +25,12 @@ class offset {
 
   [[nodiscard]] layer_span layers() const { return {layer_, layer_}; }
   void on(S, view<B> value, place const&) {
-    ops::add_row_vector<B>(static_cast<typename B::scalar>(strength), delta_, value.col_range(first_, delta_.cols()));
+    ops::add_row_vector<B>(static_cast<typename B::scalar>(strength), delta_,
+                           value.col_range(first_, delta_.cols()));
   }
   void adjoint(S, view<B> g, place const&) {
-    ops::column_sum<B>(static_cast<typename B::scalar>(strength), g.col_range(first_, delta_.cols()), gradient_.all());
+    ops::column_sum<B>(static_cast<typename B::scalar>(strength), g.col_range(first_, delta_.cols()),
+                       gradient_.all());
   }
 
  private:

@@ -14,7 +14,7 @@ namespace lancet {
 struct target {
   index layer = 0;
   std::optional<index> segment;
-  std::optional<index> position;  ///< counted from the start of the sequence
+  std::optional<index> position;      ///< counted from the start of the sequence
   std::optional<layer_span> columns;  ///< [first, last]
 };
 
@@ -37,7 +37,8 @@ void for_target(target const& t, V value, place const& at, F&& f) {
       if (first < 0 || first >= s.rows) continue;
       rows = 1;
     }
-    f(value.row_range(s.row + first, rows).col_range(columns.first, columns.last - columns.first + 1), s.row + first);
+    f(value.row_range(s.row + first, rows).col_range(columns.first, columns.last - columns.first + 1),
+      s.row + first);
   }
 }
 inline void check_target(target const& t, pass_shape const& shape) {

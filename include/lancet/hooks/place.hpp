@@ -13,11 +13,11 @@ enum class pass_kind { forward, record, backward };
 
 /// Handlers run on the calling thread, ordered by layer, site and segment.
 struct place {
-  index layer = 0;                        ///< 0 for embed; the number of layers for final_scale, final and logits
-  std::span<lancet::segment const> segments;      ///< of the batch; rows of the view belong to them in order
-  index segment = -1;                     ///< the segment that scores and pattern belong to; −1: the view holds all rows
+  index layer = 0;  ///< 0 for embed; the number of layers for final_scale, final and logits
+  std::span<lancet::segment const> segments;  ///< of the batch; rows of the view belong to them in order
+  index segment = -1;  ///< the segment that scores and pattern belong to; −1: the view holds all rows
   pass_kind pass = pass_kind::forward;
-  std::span<index const> rows;            ///< final_scale, final, logits: the batch's row of each row of the view
+  std::span<index const> rows;  ///< final_scale, final, logits: the batch's row of each row of the view
 };
 
 /// Layers [first, last].

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a hook policy is, and the checks that make a wrong one a compile error instead of a hook silently ignored.
+// What a hook policy is, and the checks that make a wrong one a compile error instead of a hook silently
+// ignored.
 //
 // A policy is a struct that lists its sites and handles each of them:
 //   using reads = sites<…>;           void on(S, const_view<B>, place const&);
-//   using edits = sites<…>;           void on(S, view<B>, place const&);        void adjoint(S, view<B> g, place const&);
-//   using keeps = sites<…>;           of its edits: adjoint(S, const_view<B> before, view<B> g, place const&)
-//   using reads_gradient = sites<…>;  void adjoint(S, const_view<B> g, place const&);
+//   using edits = sites<…>;           void on(S, view<B>, place const&);        void adjoint(S, view<B> g,
+//   place const&); using keeps = sites<…>;           of its edits: adjoint(S, const_view<B> before, view<B>
+//   g, place const&) using reads_gradient = sites<…>;  void adjoint(S, const_view<B> g, place const&);
 // At site::linear<P>, `on` takes (S, const_view<B> x, view<B> y, place const&) and `adjoint`
-// (S, const_view<B> x, view<B> gx, const_view<B> gy, place const&): the former changes y, the latter adds to gx.
-// `on` is a pure function of value and place. Optional members: `layer_span layers() const` (default: every layer),
-// `bool acts_at(site_id, index layer) const` (default: true), for a policy that lists more sites than it acts at: costly
-// values are not made for its sake, and sites that a model lacks not refused; `void bind(pass_shape const&)` before a
-// pass (throws on a target that does not exist), `void finish(pass_kind)` after its layers (throws where a target never
-// fired).
+// (S, const_view<B> x, view<B> gx, const_view<B> gy, place const&): the former changes y, the latter adds to
+// gx. `on` is a pure function of value and place. Optional members: `layer_span layers() const` (default:
+// every layer), `bool acts_at(site_id, index layer) const` (default: true), for a policy that lists more
+// sites than it acts at: costly values are not made for its sake, and sites that a model lacks not refused;
+// `void bind(pass_shape const&)` before a pass (throws on a target that does not exist), `void
+// finish(pass_kind)` after its layers (throws where a target never fired).
 #pragma once
 
 #include <limits>
@@ -62,23 +63,35 @@ template <class P, class S>
 inline constexpr bool fires_backward = edits_site<P, S> || reads_gradient_site<P, S>;
 
 template <class P, class B, class S>
-concept reads_handler = requires(P& p, const_view<B> v, place const& at) { p.on(S{}, v, at); };
+concept reads_handler = requires(P& p, const_view<B> v, place const& at) {
+  p.on(S{}, v, at);
+};
 template <class P, class B, class S>
-concept edits_handler = requires(P& p, view<B> v, place const& at) { p.on(S{}, v, at); };
+concept edits_handler = requires(P& p, view<B> v, place const& at) {
+  p.on(S{}, v, at);
+};
 template <class P, class B, class S>
-concept linear_handler = requires(P& p, const_view<B> x, view<B> y, place const& at) { p.on(S{}, x, y, at); };
+concept linear_handler = requires(P& p, const_view<B> x, view<B> y, place const& at) {
+  p.on(S{}, x, y, at);
+};
 template <class P, class B, class S>
-concept linear_reads_handler = requires(P& p, const_view<B> x, place const& at) { p.on(S{}, x, x, at); };
+concept linear_reads_handler = requires(P& p, const_view<B> x, place const& at) {
+  p.on(S{}, x, x, at);
+};
 
 template <class P, class B, class S>
-concept edits_adjoint = requires(P& p, view<B> g, place const& at) { p.adjoint(S{}, g, at); };
+concept edits_adjoint = requires(P& p, view<B> g, place const& at) {
+  p.adjoint(S{}, g, at);
+};
 template <class P, class B, class S>
 concept keeps_adjoint = requires(P& p, const_view<B> before, view<B> g, place const& at) {
   p.adjoint(S{}, before, g, at);
 };
 template <class P, class B, class S>
-concept linear_adjoint_handler =
-    requires(P& p, const_view<B> x, view<B> gx, const_view<B> gy, place const& at) { p.adjoint(S{}, x, gx, gy, at); };
+concept linear_adjoint_handler = requires(P& p, const_view<B> x, view<B> gx, const_view<B> gy,
+                                          place const& at) {
+  p.adjoint(S{}, x, gx, gy, at);
+};
 
 template <class P, class B, class S>
 constexpr bool has_adjoint() {
@@ -91,10 +104,13 @@ constexpr bool has_adjoint() {
 }
 
 template <class P, class B, class S>
-concept gradient_reader = requires(P& p, const_view<B> g, place const& at) { p.adjoint(S{}, g, at); };
+concept gradient_reader = requires(P& p, const_view<B> g, place const& at) {
+  p.adjoint(S{}, g, at);
+};
 template <class P, class B, class S>
-concept linear_gradient_reader =
-    requires(P& p, const_view<B> x, place const& at) { p.adjoint(S{}, x, x, x, at); };
+concept linear_gradient_reader = requires(P& p, const_view<B> x, place const& at) {
+  p.adjoint(S{}, x, x, x, at);
+};
 template <class P, class B, class S>
 constexpr bool has_gradient_reader() {
   if constexpr (is_linear_site<S>)
@@ -106,35 +122,44 @@ constexpr bool has_gradient_reader() {
 /// One policy, one site: the sentence of a failure stands next to both names in the compiler's message.
 template <class P, class B, class S>
 constexpr void check_site() {
-  static_assert(!keeps_site<P, S> || edits_site<P, S>, "lancet: a hook policy may keep only a site that it edits");
+  static_assert(!keeps_site<P, S> || edits_site<P, S>,
+                "lancet: a hook policy may keep only a site that it edits");
   static_assert(!(keeps_site<P, S> && is_linear_site<S>),
-                "lancet: a hook policy lists site::linear in `keeps`: its adjoint gets the projection's input anyway, and "
+                "lancet: a hook policy lists site::linear in `keeps`: its adjoint gets the projection's "
+                "input anyway, and "
                 "needs no more");
-  static_assert(!(reads_site<P, S> && edits_site<P, S>), "lancet: a hook policy lists a site in both reads and edits");
+  static_assert(!(reads_site<P, S> && edits_site<P, S>),
+                "lancet: a hook policy lists a site in both reads and edits");
   static_assert(!(reads_gradient_site<P, S> && edits_site<P, S>),
-                "lancet: a hook policy lists a site in both edits and reads_gradient: its adjoint sees the gradient anyway");
+                "lancet: a hook policy lists a site in both edits and reads_gradient: its adjoint sees the "
+                "gradient anyway");
   if constexpr (edits_site<P, S>) {
     constexpr bool handled = is_linear_site<S> ? linear_handler<P, B, S> : edits_handler<P, B, S>;
-    static_assert(handled,
-                  "lancet: a hook policy lists a site in `edits` without a handler on(site, view, place) of the right "
-                  "signature; the compiler names both next to this message; see docs/sites.md");
+    static_assert(
+        handled,
+        "lancet: a hook policy lists a site in `edits` without a handler on(site, view, place) of the right "
+        "signature; the compiler names both next to this message; see docs/sites.md");
   } else if constexpr (reads_site<P, S>) {
     constexpr bool handled = is_linear_site<S> ? linear_reads_handler<P, B, S> : reads_handler<P, B, S>;
-    static_assert(handled,
-                  "lancet: a hook policy lists a site in `reads` without a handler on(site, const_view, place) of the "
-                  "right signature; the compiler names both next to this message; see docs/sites.md");
+    static_assert(
+        handled,
+        "lancet: a hook policy lists a site in `reads` without a handler on(site, const_view, place) of the "
+        "right signature; the compiler names both next to this message; see docs/sites.md");
   } else {
-    static_assert(!edits_handler<P, B, S> && !reads_handler<P, B, S> && !linear_handler<P, B, S>,
-                  "lancet: a hook policy handles a site that it does not list in `reads` or `edits`: the handler would "
-                  "never run; the compiler names both next to this message");
+    static_assert(
+        !edits_handler<P, B, S> && !reads_handler<P, B, S> && !linear_handler<P, B, S>,
+        "lancet: a hook policy handles a site that it does not list in `reads` or `edits`: the handler would "
+        "never run; the compiler names both next to this message");
   }
   if constexpr (reads_gradient_site<P, S>)
-    static_assert(has_gradient_reader<P, B, S>(),
-                  "lancet: a hook policy lists a site in `reads_gradient` without a handler adjoint(site, const_view, "
-                  "place) of the right signature; the compiler names both next to this message; see docs/sites.md");
+    static_assert(
+        has_gradient_reader<P, B, S>(),
+        "lancet: a hook policy lists a site in `reads_gradient` without a handler adjoint(site, const_view, "
+        "place) of the right signature; the compiler names both next to this message; see docs/sites.md");
   else if constexpr (!edits_site<P, S>)
     static_assert(!edits_adjoint<P, B, S> && !keeps_adjoint<P, B, S> && !linear_adjoint_handler<P, B, S>,
-                  "lancet: a hook policy has an adjoint for a site that it does not list in `edits` or `reads_gradient`: "
+                  "lancet: a hook policy has an adjoint for a site that it does not list in `edits` or "
+                  "`reads_gradient`: "
                   "the adjoint would never run; the compiler names both next to this message");
 }
 
@@ -195,12 +220,13 @@ void bind_policy(P& p, pass_shape const& shape) {
           }
         }(),
         ...);
-  }
-  (all_sites{});
+  }(all_sites{});
   if (!ever)
-    fail_expected("hook policy at " + never, "layers " + std::to_string(span.first) + " to " + std::to_string(span.last),
+    fail_expected("hook policy at " + never,
+                  "layers " + std::to_string(span.first) + " to " + std::to_string(span.last),
                   "a layer in which it would fire (0 to " + std::to_string(shape.layers - 1) +
-                      "; 0 for embed, " + std::to_string(shape.layers) + " for final_scale, final and logits)");
+                      "; 0 for embed, " + std::to_string(shape.layers) +
+                      " for final_scale, final and logits)");
 }
 template <class P>
 void finish_policy(P& p, pass_kind kind) {

@@ -47,15 +47,15 @@ class record {
   }
 
   template <class T>
-    requires(reads::template contains<T> && !is_linear_site<T>)
-  void on(T, const_view<B> value, place const& at) {
+  requires(reads::template contains<T> && !is_linear_site<T>) void on(T, const_view<B> value,
+                                                                      place const& at) {
     shelf_.put(T::id, at, value);
   }
 
   /// The value at site T of a layer, all rows of the batch; scores and pattern are per segment.
   template <class T>
-    requires(reads::template contains<T>)
-  [[nodiscard]] const_view<B> get(index layer, index segment = -1) const {
+  requires(reads::template contains<T>)
+      [[nodiscard]] const_view<B> get(index layer, index segment = -1) const {
     return shelf_.get(T::id, layer, segment);
   }
 
@@ -80,13 +80,13 @@ class gradients {
   }
 
   template <class T>
-    requires(reads_gradient::template contains<T> && !is_linear_site<T>)
-  void adjoint(T, const_view<B> gradient, place const& at) {
+  requires(reads_gradient::template contains<T> && !is_linear_site<T>) void adjoint(T, const_view<B> gradient,
+                                                                                    place const& at) {
     shelf_.put(T::id, at, gradient);
   }
   template <class T>
-    requires(reads_gradient::template contains<T>)
-  [[nodiscard]] const_view<B> get(index layer, index segment = -1) const {
+  requires(reads_gradient::template contains<T>)
+      [[nodiscard]] const_view<B> get(index layer, index segment = -1) const {
     return shelf_.get(T::id, layer, segment);
   }
 

@@ -15,9 +15,12 @@ struct frozen_batch {
   std::vector<segment> segments;
   std::vector<const_view<B>> residuals;  ///< one a segment: [T, D]
   readout_plan plan;
-  std::map<typename B::scalar const*, index> row_of;  ///< first row of each sequence that is in, by its residual
+  std::map<typename B::scalar const*, index>
+      row_of;  ///< first row of each sequence that is in, by its residual
 
-  [[nodiscard]] index rows() const { return segments.empty() ? 0 : segments.back().row + segments.back().rows; }
+  [[nodiscard]] index rows() const {
+    return segments.empty() ? 0 : segments.back().row + segments.back().rows;
+  }
   /// First row of the sequence with this residual, which is added if it is not in yet.
   index place(const_view<B> residual) {
     auto const [at, fresh] = row_of.emplace(residual.data, rows());
@@ -37,8 +40,8 @@ struct frozen_batch {
 
 /// Runs layers `first_layer` … L − 1 under `hooks`, then the final norm of the rows that the plan reads.
 template <class B, class Arch, class H>
-void forward_from(index first_layer, transformer<B, Arch> const& model, frozen_batch<B> const& input, H& hooks, workspace<B>& ws,
-                  pass_kind kind = pass_kind::forward) {
+void forward_from(index first_layer, transformer<B, Arch> const& model, frozen_batch<B> const& input,
+                  H& hooks, workspace<B>& ws, pass_kind kind = pass_kind::forward) {
   forward_pass<B, Arch, H> pass(model, hooks, ws, kind);
   pass.begin(input.segments, {});
   tensor<B>& resid = ws.layer(first_layer).resid_pre;
@@ -56,12 +59,15 @@ void forward_from(index first_layer, transformer<B, Arch> const& model, frozen_b
   return layers;
 }
 
-/// Where in `layers` (ascending) the highest one stands that is not above `lowest`. Throws usage_error if there is none.
+/// Where in `layers` (ascending) the highest one stands that is not above `lowest`. Throws usage_error if
+/// there is none.
 [[nodiscard]] inline std::size_t layer_slot(std::span<index const> layers, index lowest) {
   auto const after = std::upper_bound(layers.begin(), layers.end(), lowest);
   if (after == layers.begin())
     fail_expected("frozen runs", "an intervention in layer " + std::to_string(lowest),
-                  layers.empty() ? "kept layers" : "one in layer " + std::to_string(layers.front()) + ", the lowest kept, or above");
+                  layers.empty()
+                      ? "kept layers"
+                      : "one in layer " + std::to_string(layers.front()) + ", the lowest kept, or above");
   return static_cast<std::size_t>(after - layers.begin()) - 1;
 }
 

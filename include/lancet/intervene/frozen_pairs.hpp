@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// frozen_pairs: what the frozen model makes of contrast pairs, computed once, so that any number of interventions run
-// from the first layer that they change. A sequence that several pairs share is run once.
+// frozen_pairs: what the frozen model makes of contrast pairs, computed once, so that any number of
+// interventions run from the first layer that they change. A sequence that several pairs share is run once.
 #pragma once
 
 #include <map>
@@ -15,8 +15,8 @@ namespace lancet {
 template <class B, class Arch = architecture>
 class frozen_pairs {
  public:
-  /// Runs every pair's clean prompt, with `paired` also its corrupted one, and keeps the residuals before `layers`
-  /// (ascending). Throws usage_error for a pair without what the metric needs.
+  /// Runs every pair's clean prompt, with `paired` also its corrupted one, and keeps the residuals before
+  /// `layers` (ascending). Throws usage_error for a pair without what the metric needs.
   frozen_pairs(transformer<B, Arch> const& model, std::span<contrast_pair const> pairs, metric m, bool paired,
                std::span<index const> layers)
       : model_(model), layers_(layers.begin(), layers.end()), resid_(layers.size()) {
@@ -33,13 +33,15 @@ class frozen_pairs {
   }
 
   [[nodiscard]] index size() const { return std::ssize(examples_); }
-  /// Σ coefficient·log P of each example in the frozen model: of its clean prompt, minus its corrupted one if paired.
+  /// Σ coefficient·log P of each example in the frozen model: of its clean prompt, minus its corrupted one if
+  /// paired.
   [[nodiscard]] std::vector<double> const& base() const { return base_; }
 
   /// Adds an example to a batch that will run from layers[slot].
   void add_to(frozen_batch<B>& input, index example, std::size_t slot) const {
     for (auto const& [sequence, q] : examples_[static_cast<std::size_t>(example)])
-      input.plan.read(input.place(resid_[slot][static_cast<std::size_t>(sequence)]) + q.row, q, input.plan.examples);
+      input.plan.read(input.place(resid_[slot][static_cast<std::size_t>(sequence)]) + q.row, q,
+                      input.plan.examples);
     ++input.plan.examples;
   }
 
@@ -50,7 +52,8 @@ class frozen_pairs {
     auto const flush = [&] {
       if (input.plan.examples == 0) return;
       forward_from(layers_[slot], model_, input, hooks, ws);
-      for (double const v : readout<B, Arch, hook_table<B>>(model_, hooks, ws).values(input.plan)) out.push_back(v);
+      for (double const v : readout<B, Arch, hook_table<B>>(model_, hooks, ws).values(input.plan))
+        out.push_back(v);
       input.clear();
     };
     for (index e = 0; e < size(); ++e) {
@@ -105,7 +108,8 @@ class frozen_pairs {
       for (std::size_t e = 0; e < values.size(); ++e) base_[e] += values[e];
       for (segment const& s : input.segments)
         for (std::size_t n = 0; n < layers_.size(); ++n)
-          resid_[n].push_back(tensor<B>::clone(recorder.template get<site::resid_pre>(layers_[n]).row_range(s.row, s.rows)));
+          resid_[n].push_back(
+              tensor<B>::clone(recorder.template get<site::resid_pre>(layers_[n]).row_range(s.row, s.rows)));
       first = last;
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// frozen_text: what the frozen model makes of windows of text, computed once: how well it predicts them, and the
-// residuals from which any number of interventions run. KL(P₀ ‖ P) compares predictions with the frozen model's.
+// frozen_text: what the frozen model makes of windows of text, computed once: how well it predicts them, and
+// the residuals from which any number of interventions run. KL(P₀ ‖ P) compares predictions with the frozen
+// model's.
 #pragma once
 
 #include "lancet/hooks/record.hpp"
@@ -8,20 +9,22 @@
 
 namespace lancet {
 
-/// Predictions for rows of text compared with the frozen model's: the sum of KL(P₀ ‖ P) over the rows, and what its
-/// gradient needs.
+/// Predictions for rows of text compared with the frozen model's: the sum of KL(P₀ ‖ P) over the rows, and
+/// what its gradient needs.
 template <class B>
 struct kl_terms {
   double sum = 0;
-  tensor<B> p0;             // [M, V]
+  tensor<B> p0;                       // [M, V]
   std::vector<double> base_lse, lse;  // of the rows of both logits
 };
 
 template <class B, class Arch = architecture>
 class frozen_text {
  public:
-  /// Keeps the residuals before `layers` (ascending). Windows of fewer than two tokens predict nothing and are left out.
-  frozen_text(transformer<B, Arch> const& model, std::span<std::vector<token> const> windows, std::span<index const> layers)
+  /// Keeps the residuals before `layers` (ascending). Windows of fewer than two tokens predict nothing and
+  /// are left out.
+  frozen_text(transformer<B, Arch> const& model, std::span<std::vector<token> const> windows,
+              std::span<index const> layers)
       : model_(model), layers_(layers.begin(), layers.end()), resid_(layers.size()) {
     workspace<B> ws;
     record<B, site::resid_pre> recorder;
@@ -40,8 +43,12 @@ class frozen_text {
   }
 
   [[nodiscard]] index size() const { return std::ssize(windows_); }
-  [[nodiscard]] std::vector<token> const& window(index w) const { return windows_[static_cast<std::size_t>(w)]; }
-  [[nodiscard]] const_view<B> residual(index w, std::size_t slot) const { return resid_[slot][static_cast<std::size_t>(w)]; }
+  [[nodiscard]] std::vector<token> const& window(index w) const {
+    return windows_[static_cast<std::size_t>(w)];
+  }
+  [[nodiscard]] const_view<B> residual(index w, std::size_t slot) const {
+    return resid_[slot][static_cast<std::size_t>(w)];
+  }
 
   /// Adds a window to a batch that will run from layers[slot]; every row is read.
   void add_to(frozen_batch<B>& input, index w, std::size_t slot) const {
@@ -49,7 +56,8 @@ class frozen_text {
     for (index i = 0; i < std::ssize(window(w)); ++i) input.plan.rows.push_back(row + i);
   }
 
-  /// The frozen model's logits of some windows, all rows one after the other: [M, V]. Overwrites the workspace's readout.
+  /// The frozen model's logits of some windows, all rows one after the other: [M, V]. Overwrites the
+  /// workspace's readout.
   [[nodiscard]] tensor<B> base_logits(std::span<index const> chosen, workspace<B>& ws) const {
     index rows = 0, row = 0;
     for (index const w : chosen) rows += std::ssize(window(w));
@@ -88,7 +96,8 @@ template <class B>
   ops::row_dot<B>(out.p0, difference, dots.all());
   std::vector<typename B::scalar> host(rows);
   B::download(dots, host.data());
-  for (std::size_t i = 0; i < rows; ++i) out.sum += static_cast<double>(host[i]) - out.base_lse[i] + out.lse[i];
+  for (std::size_t i = 0; i < rows; ++i)
+    out.sum += static_cast<double>(host[i]) - out.base_lse[i] + out.lse[i];
   return out;
 }
 

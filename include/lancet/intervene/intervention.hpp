@@ -8,8 +8,9 @@
 
 namespace lancet {
 
-/// W' = W + α·B·A on the circuit's heads (columns of W_O) and neurons (columns of W_down); units of other kinds become
-/// adapters of the whole projection. One adapter of this rank a head, one for all neurons of a layer.
+/// W' = W + α·B·A on the circuit's heads (columns of W_O) and neurons (columns of W_down); units of other
+/// kinds become adapters of the whole projection. One adapter of this rank a head, one for all neurons of a
+/// layer.
 struct circuit_breaker {
   index rank = 4;
   double alpha = 0;  ///< PEFT's lora_alpha; the scale is alpha / rank; 0 means alpha = rank
@@ -28,7 +29,8 @@ struct training_record {
 template <class B>
 class intervention {
  public:
-  intervention(std::string kind, circuit found, model_identity model) : kind_(std::move(kind)), circuit_(std::move(found)), model_(std::move(model)) {}
+  intervention(std::string kind, circuit found, model_identity model)
+      : kind_(std::move(kind)), circuit_(std::move(found)), model_(std::move(model)) {}
 
   [[nodiscard]] std::string const& kind() const { return kind_; }
   [[nodiscard]] lancet::circuit const& circuit() const { return circuit_; }
@@ -117,21 +119,26 @@ void initialise(intervention<B>& made, std::uint64_t seed) {
 
 /// An untrained breaker confined to a circuit: B = 0, so it changes nothing yet.
 template <class B>
-[[nodiscard]] intervention<B> make_intervention(circuit_breaker const& options, architecture const& arch, model_identity const& model,
-                                                circuit const& found, std::uint64_t seed) {
+[[nodiscard]] intervention<B> make_intervention(circuit_breaker const& options, architecture const& arch,
+                                                model_identity const& model, circuit const& found,
+                                                std::uint64_t seed) {
   require_same_model(found.model, model, "circuit");
-  if (found.units.empty()) throw usage_error("circuit_breaker: got an empty circuit, expected at least one unit");
+  if (found.units.empty())
+    throw usage_error("circuit_breaker: got an empty circuit, expected at least one unit");
   intervention<B> out("breaker", found, model);
   double const scale = options.alpha == 0 ? 1.0 : options.alpha / static_cast<double>(options.rank);
   auto const add = [&](char const* where, index layer, std::vector<index> columns) {
-    out.parts().push_back(make_part<B>({"low_rank", where, layer, std::move(columns), options.rank, scale}, arch));
+    out.parts().push_back(
+        make_part<B>({"low_rank", where, layer, std::move(columns), options.rank, scale}, arch));
   };
   for (unit const& u : found.units) {
     check_unit(arch, u);
-    if (u.kind == unit_kind::head) add("o", u.layer, detail::column_run(u.number * arch.head_dim, arch.head_dim));
+    if (u.kind == unit_kind::head)
+      add("o", u.layer, detail::column_run(u.number * arch.head_dim, arch.head_dim));
     if (u.kind == unit_kind::attn) add("o", u.layer, detail::column_run(0, arch.heads * arch.head_dim));
     if (u.kind == unit_kind::mlp) add("down", u.layer, detail::column_run(0, arch.mlp_width));
-    if (u.kind == unit_kind::resid) throw usage_error("circuit_breaker: a residual is no projection; use activation_offset");
+    if (u.kind == unit_kind::resid)
+      throw usage_error("circuit_breaker: a residual is no projection; use activation_offset");
   }
   for (auto const& [layer, list] : detail::neurons_by_layer(found)) add("down", layer, list);
   detail::initialise(out, seed);
@@ -140,21 +147,25 @@ template <class B>
 
 /// Untrained offsets on a circuit's sites: δ = 0.
 template <class B>
-[[nodiscard]] intervention<B> make_intervention(activation_offset const&, architecture const& arch, model_identity const& model,
-                                                circuit const& found, std::uint64_t) {
+[[nodiscard]] intervention<B> make_intervention(activation_offset const&, architecture const& arch,
+                                                model_identity const& model, circuit const& found,
+                                                std::uint64_t) {
   require_same_model(found.model, model, "circuit");
-  if (found.units.empty()) throw usage_error("activation_offset: got an empty circuit, expected at least one unit");
+  if (found.units.empty())
+    throw usage_error("activation_offset: got an empty circuit, expected at least one unit");
   intervention<B> out("offset", found, model);
   for (unit const& u : found.units) {
     check_unit(arch, u);
     unit_columns const c = columns_of(arch, u.kind);
-    out.parts().push_back(make_part<B>(
-        {"offset", std::string(name(site_of(u.kind))), u.layer, detail::column_run(u.number * c.width, c.width), 0, 1}, arch));
+    out.parts().push_back(make_part<B>({"offset", std::string(name(site_of(u.kind))), u.layer,
+                                        detail::column_run(u.number * c.width, c.width), 0, 1},
+                                       arch));
   }
   return out;
 }
 
-/// Folds an intervention into the weights of a model, exactly; the hooked and the merged model agree to rounding.
+/// Folds an intervention into the weights of a model, exactly; the hooked and the merged model agree to
+/// rounding.
 template <class B>
 [[nodiscard]] transformer<B> merge(transformer<B> model, intervention<B> const& what) {
   require_same_model(what.model(), model.identity(), "merge");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objectives: what training an intervention minimises on harmful examples, as a function of one metric value each.
+// Objectives: what training an intervention minimises on harmful examples, as a function of one metric value
+// each.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +15,9 @@ namespace lancet {
 struct harm_log_likelihood {};
 /// E[(log P(y_h) − log P(y_c))²]: the gap between harmful and contrasting answer is closed, not reversed.
 struct squared_gap {};
-/// E[(gap(clean) − gap(corrupted))²], gap = log P(y_h) − log P(y_c): the subject's own causal effect on the answer is
-/// closed, and what the rest of the sentence says of it is left alone. Needs counterfactual prompts.
+/// E[(gap(clean) − gap(corrupted))²], gap = log P(y_h) − log P(y_c): the subject's own causal effect on the
+/// answer is closed, and what the rest of the sentence says of it is left alone. Needs counterfactual
+/// prompts.
 struct counterfactual_gap {};
 /// E[max(0, log P(y_h) − log P(y_c) − margin)].
 struct hinge_gap {
@@ -36,8 +38,8 @@ class objective {
 
   [[nodiscard]] constexpr kind which() const { return kind_; }
   [[nodiscard]] constexpr std::string_view name() const {
-    constexpr std::string_view names[] = {"harm_log_likelihood", "squared_gap", "counterfactual_gap", "hinge_gap",
-                                          "unlikelihood"};
+    constexpr std::string_view names[] = {"harm_log_likelihood", "squared_gap", "counterfactual_gap",
+                                          "hinge_gap", "unlikelihood"};
     return names[static_cast<int>(kind_)];
   }
   /// The metric whose value the objective is a function of.
@@ -52,22 +54,29 @@ class objective {
   [[nodiscard]] double loss(double v) const {
     switch (kind_) {
       case kind::squared_gap:
-      case kind::counterfactual_gap: return v * v;
-      case kind::hinge_gap: return std::max(0.0, v - margin_);
-      case kind::unlikelihood: return -std::log1p(-std::min(std::exp(v), 1 - 1e-12));
-      default: return v;
+      case kind::counterfactual_gap:
+        return v * v;
+      case kind::hinge_gap:
+        return std::max(0.0, v - margin_);
+      case kind::unlikelihood:
+        return -std::log1p(-std::min(std::exp(v), 1 - 1e-12));
+      default:
+        return v;
     }
   }
   [[nodiscard]] double slope(double v) const {
     switch (kind_) {
       case kind::squared_gap:
-      case kind::counterfactual_gap: return 2 * v;
-      case kind::hinge_gap: return v > margin_ ? 1.0 : 0.0;
+      case kind::counterfactual_gap:
+        return 2 * v;
+      case kind::hinge_gap:
+        return v > margin_ ? 1.0 : 0.0;
       case kind::unlikelihood: {
         double const p = std::min(std::exp(v), 1 - 1e-12);
         return p / (1 - p);
       }
-      default: return 1.0;
+      default:
+        return 1.0;
     }
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parts of an intervention: low-rank adapters and offsets behind one interface, for training, saving and merging.
+// Parts of an intervention: low-rank adapters and offsets behind one interface, for training, saving and
+// merging.
 #pragma once
 
 #include <memory>
@@ -18,8 +19,8 @@ namespace lancet {
 
 /// What a file says of a part: enough to make it again.
 struct part_description {
-  std::string kind;    ///< "low_rank" or "offset"
-  std::string where;   ///< the projection ("o", "down", …) or the site ("z", "resid_pre", …)
+  std::string kind;   ///< "low_rank" or "offset"
+  std::string where;  ///< the projection ("o", "down", …) or the site ("z", "resid_pre", …)
   index layer = 0;
   std::vector<index> columns;  ///< of the projection's input or of the site
   index rank = 0;              ///< low_rank only
@@ -45,8 +46,8 @@ class part {
   virtual void set_strength(double alpha) = 0;
   /// The site whose value the part's change depends on, or nothing for a constant.
   [[nodiscard]] virtual std::optional<site_id> input_site() const { return {}; }
-  /// Mean over rows of ‖what the part adds‖₂ for inputs x (rows of `input_site` in the frozen model); with `weight` != 0
-  /// adds weight times its gradient. An offset adds the same to every row, and ignores x.
+  /// Mean over rows of ‖what the part adds‖₂ for inputs x (rows of `input_site` in the frozen model); with
+  /// `weight` != 0 adds weight times its gradient. An offset adds the same to every row, and ignores x.
   virtual double preservation(const_view<B> x, double weight) = 0;
   /// Folds the part into the weights, exactly. Throws usage_error where it cannot be.
   virtual void merge(model_weights<B>& weights, architecture const& arch) const = 0;
@@ -55,14 +56,15 @@ class part {
 namespace detail {
 
 template <class B>
-void add_to_weight(typename B::weight& w, std::vector<index> const& columns, double factor, const_view<B> b, const_view<B> a,
-                   stacked_rows rows) {
+void add_to_weight(typename B::weight& w, std::vector<index> const& columns, double factor, const_view<B> b,
+                   const_view<B> a, stacked_rows rows) {
   tensor<B> plain = weight_rows<B>(w, 0, w.out());  // [out, in]
   tensor<B> delta(b.rows, a.cols);                  // [rows, c]
   ops::matmul<B>(b, ops::transpose::no, a, ops::transpose::no, delta.all());
   for (index j = 0; j < std::ssize(columns); ++j)
-    ops::axpy<B>(static_cast<typename B::scalar>(factor), delta.all().col_range(j, 1),
-                 plain.all().row_range(rows.first, rows.count).col_range(columns[static_cast<std::size_t>(j)], 1));
+    ops::axpy<B>(
+        static_cast<typename B::scalar>(factor), delta.all().col_range(j, 1),
+        plain.all().row_range(rows.first, rows.count).col_range(columns[static_cast<std::size_t>(j)], 1));
   w = typename B::weight(plain.all());
 }
 
@@ -97,12 +99,16 @@ class low_rank_part final : public part<B> {
 
   void hook(hook_table<B>& table) override { table.add(adapter_); }
   [[nodiscard]] std::vector<named_tensor<B>> tensors() override {
-    std::string const name = "layers." + std::to_string(adapter_.layer()) + "." + std::string(detail::proj_name(P)) + "." +
+    std::string const name = "layers." + std::to_string(adapter_.layer()) + "." +
+                             std::string(detail::proj_name(P)) + "." +
                              std::to_string(adapter_.columns().front());
-    return {{name + ".A", &adapter_.a(), &adapter_.gradient_a()}, {name + ".B", &adapter_.b(), &adapter_.gradient_b()}};
+    return {{name + ".A", &adapter_.a(), &adapter_.gradient_a()},
+            {name + ".B", &adapter_.b(), &adapter_.gradient_b()}};
   }
   [[nodiscard]] part_description describe() const override {
-    return {"low_rank", std::string(detail::proj_name(P)), adapter_.layer(), adapter_.columns(), adapter_.a().rows(), adapter_.scale()};
+    return {"low_rank",          std::string(detail::proj_name(P)),
+            adapter_.layer(),    adapter_.columns(),
+            adapter_.a().rows(), adapter_.scale()};
   }
   void set_strength(double alpha) override { adapter_.strength = alpha; }
   [[nodiscard]] std::optional<site_id> input_site() const override {
@@ -126,7 +132,8 @@ class low_rank_part final : public part<B> {
     if (weight != 0) {
       for (index i = 0; i < x.rows; ++i) {
         double const n = norms[static_cast<std::size_t>(i)];
-        ops::scale<B>(n > 0 ? static_cast<T>(weight / (n * static_cast<double>(x.rows))) : T(0), d.all().row_range(i, 1));
+        ops::scale<B>(n > 0 ? static_cast<T>(weight / (n * static_cast<double>(x.rows))) : T(0),
+                      d.all().row_range(i, 1));
       }
       ops::matmul<B>(d, ops::transpose::yes, h, ops::transpose::no, adapter_.gradient_b().all(), true);
       ops::matmul<B>(d, ops::transpose::no, adapter_.b(), ops::transpose::no, h.all());  // [N, r]
@@ -138,12 +145,14 @@ class low_rank_part final : public part<B> {
 
   void merge(model_weights<B>& weights, architecture const& arch) const override {
     layer_weights<B>& l = weights.layers[static_cast<std::size_t>(adapter_.layer())];
-    typename B::weight& w = P == proj::o      ? l.o.weight
-                            : P == proj::down ? l.down.weight
+    typename B::weight& w = P == proj::o                       ? l.o.weight
+                            : P == proj::down                  ? l.down.weight
                             : P == proj::gate || P == proj::up ? l.mlp_in.weight
                                                                : l.qkv.weight;
-    stacked_rows const rows = P == proj::up && arch.mlp == mlp_kind::plain ? rows_of(arch, proj::gate) : rows_of(arch, P);
-    detail::add_to_weight<B>(w, adapter_.columns(), adapter_.strength * adapter_.scale(), adapter_.b(), adapter_.a(), rows);
+    stacked_rows const rows =
+        P == proj::up && arch.mlp == mlp_kind::plain ? rows_of(arch, proj::gate) : rows_of(arch, P);
+    detail::add_to_weight<B>(w, adapter_.columns(), adapter_.strength * adapter_.scale(), adapter_.b(),
+                             adapter_.a(), rows);
   }
 
  private:
@@ -173,8 +182,8 @@ class offset_part final : public part<B> {
   double preservation(const_view<B>, double weight) override {
     double const n = detail::row_norms<B>(offset_.delta())[0] * std::abs(offset_.strength);
     if (weight != 0 && n > 0)
-      ops::axpy<B>(static_cast<typename B::scalar>(weight * offset_.strength * offset_.strength / n), offset_.delta(),
-                   offset_.gradient().all());
+      ops::axpy<B>(static_cast<typename B::scalar>(weight * offset_.strength * offset_.strength / n),
+                   offset_.delta(), offset_.gradient().all());
     return n;
   }
 
@@ -188,8 +197,9 @@ class offset_part final : public part<B> {
       projection<B>& p = S::id == site_id::z ? weights.layers[l].o : weights.layers[l].down;
       tensor<B> const w = weight_rows<B>(p.weight, 0, p.weight.out());  // [D, in]
       tensor<B> row(1, p.weight.out());
-      ops::matmul<B>(offset_.delta(), ops::transpose::no, w.all().col_range(offset_.first_column(), offset_.delta().cols()),
-                     ops::transpose::yes, row.all());
+      ops::matmul<B>(offset_.delta(), ops::transpose::no,
+                     w.all().col_range(offset_.first_column(), offset_.delta().cols()), ops::transpose::yes,
+                     row.all());
       add(p, row);
     } else if constexpr (S::id == site_id::attn_out) {
       add(weights.layers[l].o, offset_.delta());
@@ -212,25 +222,37 @@ template <class B>
   sizes<architecture> const n(arch);
   if (d.columns.empty()) throw usage_error("intervention: a part has no columns");
   if (d.kind == "low_rank") {
-    if (d.where == "q") return std::make_unique<low_rank_part<B, proj::q>>(d.layer, d.columns, n.q, d.rank, d.scale);
-    if (d.where == "k") return std::make_unique<low_rank_part<B, proj::k>>(d.layer, d.columns, n.kv, d.rank, d.scale);
-    if (d.where == "v") return std::make_unique<low_rank_part<B, proj::v>>(d.layer, d.columns, n.kv, d.rank, d.scale);
-    if (d.where == "o") return std::make_unique<low_rank_part<B, proj::o>>(d.layer, d.columns, arch.width, d.rank, d.scale);
-    if (d.where == "gate") return std::make_unique<low_rank_part<B, proj::gate>>(d.layer, d.columns, arch.mlp_width, d.rank, d.scale);
-    if (d.where == "up") return std::make_unique<low_rank_part<B, proj::up>>(d.layer, d.columns, arch.mlp_width, d.rank, d.scale);
-    if (d.where == "down") return std::make_unique<low_rank_part<B, proj::down>>(d.layer, d.columns, arch.width, d.rank, d.scale);
+    if (d.where == "q")
+      return std::make_unique<low_rank_part<B, proj::q>>(d.layer, d.columns, n.q, d.rank, d.scale);
+    if (d.where == "k")
+      return std::make_unique<low_rank_part<B, proj::k>>(d.layer, d.columns, n.kv, d.rank, d.scale);
+    if (d.where == "v")
+      return std::make_unique<low_rank_part<B, proj::v>>(d.layer, d.columns, n.kv, d.rank, d.scale);
+    if (d.where == "o")
+      return std::make_unique<low_rank_part<B, proj::o>>(d.layer, d.columns, arch.width, d.rank, d.scale);
+    if (d.where == "gate")
+      return std::make_unique<low_rank_part<B, proj::gate>>(d.layer, d.columns, arch.mlp_width, d.rank,
+                                                            d.scale);
+    if (d.where == "up")
+      return std::make_unique<low_rank_part<B, proj::up>>(d.layer, d.columns, arch.mlp_width, d.rank,
+                                                          d.scale);
+    if (d.where == "down")
+      return std::make_unique<low_rank_part<B, proj::down>>(d.layer, d.columns, arch.width, d.rank, d.scale);
   }
   if (d.kind == "offset") {
     index const first = d.columns.front(), count = std::ssize(d.columns);
-    if (d.columns.back() - first + 1 != count) throw usage_error("intervention: an offset's columns must be contiguous");
+    if (d.columns.back() - first + 1 != count)
+      throw usage_error("intervention: an offset's columns must be contiguous");
     if (d.where == "z") return std::make_unique<offset_part<B, site::z>>(d.layer, first, count);
     if (d.where == "mlp_post") return std::make_unique<offset_part<B, site::mlp_post>>(d.layer, first, count);
     if (d.where == "attn_out") return std::make_unique<offset_part<B, site::attn_out>>(d.layer, first, count);
     if (d.where == "mlp_out") return std::make_unique<offset_part<B, site::mlp_out>>(d.layer, first, count);
-    if (d.where == "resid_pre") return std::make_unique<offset_part<B, site::resid_pre>>(d.layer, first, count);
+    if (d.where == "resid_pre")
+      return std::make_unique<offset_part<B, site::resid_pre>>(d.layer, first, count);
   }
   throw usage_error("intervention: got a part of kind '" + d.kind + "' at '" + d.where +
-                    "', expected low_rank at q, k, v, o, gate, up, down or offset at z, mlp_post, attn_out, mlp_out, resid_pre");
+                    "', expected low_rank at q, k, v, o, gate, up, down or offset at z, mlp_post, attn_out, "
+                    "mlp_out, resid_pre");
 }
 
 }  // namespace lancet

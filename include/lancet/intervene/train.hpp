@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// train: minimises an objective on harmful pairs plus preservation terms, with respect to an intervention's parts.
+// train: minimises an objective on harmful pairs plus preservation terms, with respect to an intervention's
+// parts.
 //
 //   loss = E_harm[objective(metric)] + λ_norm·R + λ_pairs·E_keep[(m − m₀)²] + λ_text·E_text[KL(P₀ ‖ P)]
-// R is the mean over parts of the mean over tokens of ‖W'x − Wx‖₂ (‖δ‖₂ for offsets), x from the frozen model. Weights
-// are frozen, so everything below the lowest part is computed once: each step starts there.
+// R is the mean over parts of the mean over tokens of ‖W'x − Wx‖₂ (‖δ‖₂ for offsets), x from the frozen
+// model. Weights are frozen, so everything below the lowest part is computed once: each step starts there.
 #pragma once
 
 #include <algorithm>
@@ -24,26 +25,27 @@ namespace lancet {
 /// What training sees. Token windows of text are sequences of their own.
 struct training_data {
   std::vector<contrast_pair> harm;
-  std::vector<contrast_pair> keep = {};           ///< pairs whose log-odds must stay
-  std::vector<std::vector<token>> text = {};      ///< neutral text, for the preservation of W'x and of predictions
-  std::vector<contrast_pair> validation = {};     ///< harm on the validation split, for early stopping
+  std::vector<contrast_pair> keep = {};  ///< pairs whose log-odds must stay
+  std::vector<std::vector<token>> text =
+      {};  ///< neutral text, for the preservation of W'x and of predictions
+  std::vector<contrast_pair> validation = {};  ///< harm on the validation split, for early stopping
   std::vector<contrast_pair> keep_validation = {};
 };
 
 struct training_options {
   lancet::objective objective;
-  double norm_weight = 0;       ///< λ of ‖W'x − Wx‖₂
-  double keep_weight = 0;       ///< λ of (m − m₀)² on keep pairs
-  double text_weight = 0;       ///< λ of KL(P₀ ‖ P) on text, nats a token
+  double norm_weight = 0;  ///< λ of ‖W'x − Wx‖₂
+  double keep_weight = 0;  ///< λ of (m − m₀)² on keep pairs
+  double text_weight = 0;  ///< λ of KL(P₀ ‖ P) on text, nats a token
   index steps = 150;
-  index harm_batch = 0;         ///< pairs a step; 0: all
+  index harm_batch = 0;  ///< pairs a step; 0: all
   index keep_batch = 0;
-  index text_batch = 1;         ///< windows a step, where text_weight > 0
+  index text_batch = 1;  ///< windows a step, where text_weight > 0
   optimizer_options optimizer = {};
   learning_rate_schedule schedule = {};
-  double clip = 0;              ///< largest norm of the gradient; 0: no clipping
-  index validate_every = 0;     ///< steps; 0: never
-  index patience = 0;           ///< validations without improvement before stopping; 0: never stop early
+  double clip = 0;           ///< largest norm of the gradient; 0: no clipping
+  index validate_every = 0;  ///< steps; 0: never
+  index patience = 0;        ///< validations without improvement before stopping; 0: never stop early
   std::uint64_t seed = 0;
   progress* report = nullptr;
   std::function<void(index step)> after_step = {};  ///< checkpoints, say
@@ -61,11 +63,12 @@ struct training_state {
   std::vector<training_record> history;
 };
 
-/// What training reads of the frozen model, computed once and shared by any number of trainings on the same data. An
-/// intervention trained with it starts at the highest of `layers` that none of its parts lies below.
+/// What training reads of the frozen model, computed once and shared by any number of trainings on the same
+/// data. An intervention trained with it starts at the highest of `layers` that none of its parts lies below.
 template <class B, class Arch = architecture>
 struct training_cache {
-  training_cache(transformer<B, Arch> const& model, training_data const& data, objective const& what, std::vector<index> at)
+  training_cache(transformer<B, Arch> const& model, training_data const& data, objective const& what,
+                 std::vector<index> at)
       : layers(ascending(std::move(at))),
         harm(model, data.harm, what.metric(), what.paired(), layers),
         keep(model, data.keep, log_odds{}, false, layers),
@@ -85,18 +88,20 @@ class trainer {
 
  public:
   /// `cache`, if given, was made from the same data and objective, at or below the lowest part.
-  trainer(transformer<B, Arch> const& model, intervention<B>& what, training_data const& data, training_options const& options,
-          std::shared_ptr<training_cache<B, Arch> const> cache = nullptr)
+  trainer(transformer<B, Arch> const& model, intervention<B>& what, training_data const& data,
+          training_options const& options, std::shared_ptr<training_cache<B, Arch> const> cache = nullptr)
       : model_(model), what_(what), options_(options), optimizer_(options.optimizer, parameters()) {
     if (data.harm.empty()) throw usage_error("train: got no harmful pairs, expected at least one");
-    if (options.keep_weight > 0 && data.keep.empty()) throw usage_error("train: keep_weight > 0 needs keep pairs");
+    if (options.keep_weight > 0 && data.keep.empty())
+      throw usage_error("train: keep_weight > 0 needs keep pairs");
     if ((options.text_weight > 0 || options.norm_weight > 0) && data.text.empty() && needs_inputs())
       throw usage_error("train: a preservation term on text needs neutral text");
     require_same_model(what.model(), model.identity(), "intervention");
     what.hook(hooks_);
     index const lowest = what.lowest_layer();
     cache_ = cache ? std::move(cache)
-                   : std::make_shared<training_cache<B, Arch> const>(model, data, options.objective, std::vector{lowest});
+                   : std::make_shared<training_cache<B, Arch> const>(model, data, options.objective,
+                                                                     std::vector{lowest});
     slot_ = layer_slot(cache_->layers, lowest);
     record_inputs();
     state_.best_score = std::numeric_limits<double>::infinity();
@@ -107,7 +112,8 @@ class trainer {
     return state_.step >= options_.steps || (options_.patience > 0 && state_.since_best >= options_.patience);
   }
 
-  /// Runs until finished, then leaves the best parameters (by validation, the last ones without) in the intervention.
+  /// Runs until finished, then leaves the best parameters (by validation, the last ones without) in the
+  /// intervention.
   void run() {
     while (!finished()) {
       step();
@@ -123,12 +129,16 @@ class trainer {
     what_.zero_gradients();
     loss_and_gradient(record);
     auto params = parameters();
-    record.gradient_norm = options_.clip > 0 ? clip_gradients<T>(params, options_.clip) : gradient_norm<T>(params);
-    if (!std::isfinite(record.loss)) throw error("train: the loss is not finite at step " + std::to_string(state_.step));
+    record.gradient_norm =
+        options_.clip > 0 ? clip_gradients<T>(params, options_.clip) : gradient_norm<T>(params);
+    if (!std::isfinite(record.loss))
+      throw error("train: the loss is not finite at step " + std::to_string(state_.step));
     record.learning_rate = options_.schedule(state_.step);
     optimizer_.step(params, record.learning_rate);
     ++state_.step;
-    if (options_.validate_every > 0 && (state_.step % options_.validate_every == 0 || state_.step == options_.steps)) validate(record);
+    if (options_.validate_every > 0 &&
+        (state_.step % options_.validate_every == 0 || state_.step == options_.steps))
+      validate(record);
     state_.history.push_back(record);
     if (options_.report) options_.report->advance();
     return state_.history.back();
@@ -137,7 +147,8 @@ class trainer {
   /// Loss and gradients at the present parameters, without a step (`gradients` must be zero before).
   void loss_and_gradient(training_record& record) {
     std::vector<index> const harm = draw(cache_->harm.size(), options_.harm_batch, "harm"),
-                             keep = draw(cache_->keep.size(), options_.keep_weight > 0 ? options_.keep_batch : -1, "keep");
+                             keep = draw(cache_->keep.size(),
+                                         options_.keep_weight > 0 ? options_.keep_batch : -1, "keep");
     input_.clear();
     for (index const e : harm) cache_->harm.add_to(input_, e, slot_);
     for (index const e : keep) cache_->keep.add_to(input_, e, slot_);
@@ -172,7 +183,8 @@ class trainer {
                               keep = cache_->keep_validation.values(hooks_, slot_, ws_);
     for (double const v : harm) score += options_.objective.loss(v) / static_cast<double>(harm.size());
     for (std::size_t i = 0; i < keep.size(); ++i)
-      score += options_.keep_weight * std::pow(keep[i] - cache_->keep_validation.base()[i], 2) / static_cast<double>(keep.size());
+      score += options_.keep_weight * std::pow(keep[i] - cache_->keep_validation.base()[i], 2) /
+               static_cast<double>(keep.size());
     record.validation = score;
     if (score < state_.best_score) {
       state_.best_score = score;
@@ -243,7 +255,8 @@ class trainer {
     double sum = 0;
     double const parts = static_cast<double>(what_.parts().size());
     for (std::size_t i = 0; i < what_.parts().size(); ++i)
-      sum += what_.parts()[i]->preservation(i < inputs_.size() ? const_view<B>(inputs_[i]) : const_view<B>{}, weight / parts);
+      sum += what_.parts()[i]->preservation(i < inputs_.size() ? const_view<B>(inputs_[i]) : const_view<B>{},
+                                            weight / parts);
     return sum / parts;
   }
 
@@ -259,7 +272,8 @@ class trainer {
     kl_terms<B> const kl = kl_from<B>(base, ws_.readout.logits);
     double const weight = options_.text_weight / static_cast<double>(total);
     tensor<B> slope(total, model_.arch().vocabulary);  // weight·(P − P₀)
-    ops::scaled_softmax<B>(ws_.readout.logits, kl.lse, std::vector<double>(kl.lse.size(), weight), slope.all());
+    ops::scaled_softmax<B>(ws_.readout.logits, kl.lse, std::vector<double>(kl.lse.size(), weight),
+                           slope.all());
     ops::axpy<B>(static_cast<T>(-weight), kl.p0, slope.all());
     g_final_.resize(total, model_.arch().width);
     ops::fill<B>(g_final_.all(), 0);
@@ -283,7 +297,8 @@ class trainer {
       std::iota(order.begin(), order.end(), index{0});
       for (index j = n - 1; j > 0; --j)
         std::swap(order[static_cast<std::size_t>(j)],
-                  order[static_cast<std::size_t>(stream.below(static_cast<std::uint64_t>(j), static_cast<std::uint64_t>(j) + 1))]);
+                  order[static_cast<std::size_t>(
+                      stream.below(static_cast<std::uint64_t>(j), static_cast<std::uint64_t>(j) + 1))]);
       out.push_back(order[static_cast<std::size_t>(i % n)]);
     }
     return out;
@@ -305,9 +320,12 @@ class trainer {
   }
   void restore_values(std::vector<std::vector<T>> const& saved) {
     auto params = parameters();
-    if (saved.size() != params.size()) throw usage_error("train: a saved state has " + std::to_string(saved.size()) + " parameters, expected " + std::to_string(params.size()));
+    if (saved.size() != params.size())
+      throw usage_error("train: a saved state has " + std::to_string(saved.size()) +
+                        " parameters, expected " + std::to_string(params.size()));
     for (std::size_t i = 0; i < saved.size(); ++i) {
-      if (saved[i].size() != params[i].value.size()) throw usage_error("train: saved parameter '" + params[i].name + "' has another size");
+      if (saved[i].size() != params[i].value.size())
+        throw usage_error("train: saved parameter '" + params[i].name + "' has another size");
       std::copy(saved[i].begin(), saved[i].end(), params[i].value.begin());
     }
   }
@@ -319,7 +337,7 @@ class trainer {
   hooks_type hooks_;
   workspace<B> ws_;
   std::shared_ptr<training_cache<B, Arch> const> cache_;
-  std::size_t slot_ = 0;  // of the cache's layers: where passes start
+  std::size_t slot_ = 0;           // of the cache's layers: where passes start
   std::vector<tensor<B>> inputs_;  // of each part: [N, columns of its site]
   frozen_batch<B> input_;
   tensor<B> g_final_;
@@ -328,8 +346,8 @@ class trainer {
 
 /// Makes an intervention of the given kind on a circuit and trains it.
 template <class Kind, class B, class Arch>
-[[nodiscard]] intervention<B> train(Kind const& kind, transformer<B, Arch> const& model, circuit const& found, training_data const& data,
-                                    training_options const& options) {
+[[nodiscard]] intervention<B> train(Kind const& kind, transformer<B, Arch> const& model, circuit const& found,
+                                    training_data const& data, training_options const& options) {
   intervention<B> out = make_intervention<B>(kind, model.arch(), model.identity(), found, options.seed);
   trainer<B, Arch>(model, out, data, options).run();
   return out;

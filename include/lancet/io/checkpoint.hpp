@@ -37,7 +37,8 @@ inline constexpr char checkpoint_prefix[] = "step-";
     std::string const name = entry.path().filename().string();
     if (!name.starts_with(checkpoint_prefix)) continue;
     index step = 0;
-    char const *const first = name.data() + sizeof checkpoint_prefix - 1, *const last = name.data() + name.size();
+    char const *const first = name.data() + sizeof checkpoint_prefix - 1, *const last =
+                                                                              name.data() + name.size();
     auto const [end, code] = std::from_chars(first, last, step);
     if (code == std::errc() && end == last && step >= 0) out[step] = entry.path().string();
   }
@@ -58,7 +59,8 @@ template <class T>
 }
 
 template <class T>
-[[nodiscard]] nlohmann::ordered_json state_to_json(training_state<T> const& s, nlohmann::json const& settings) {
+[[nodiscard]] nlohmann::ordered_json state_to_json(training_state<T> const& s,
+                                                   nlohmann::json const& settings) {
   std::vector<std::string> arrays;
   for (auto const& a : s.optimizer.arrays) arrays.push_back(a.name);
   return {{"format", "lancet.checkpoint"},
@@ -86,8 +88,8 @@ template <class T>
 [[nodiscard]] stored_state<T> read_state(std::string const& folder, nlohmann::json const& document) {
   std::string const path = folder + "/state.json", weights = folder + "/state.safetensors";
   json_field const f(document, path);
-  f.allow_only({"format", "version", "settings", "step", "values", "best", "best_score", "best_step", "since_best", "optimizer_steps",
-                "optimizer_arrays", "history"});
+  f.allow_only({"format", "version", "settings", "step", "values", "best", "best_score", "best_step",
+                "since_best", "optimizer_steps", "optimizer_arrays", "history"});
   stored_state<T> out;
   training_state<T>& s = out.state;
   std::int64_t const most = std::int64_t{1} << 53;
@@ -106,8 +108,8 @@ template <class T>
   if (s.best_step >= 0 && best != values) f["best"].fail(std::to_string(values) + ", as many as values");
   for (std::size_t i = 0; i < s.best.size(); ++i)
     if (s.best[i].size() != s.values[i].size())
-      throw file_error(weights, "best." + std::to_string(i) + " has " + std::to_string(s.best[i].size()) + " numbers, expected " +
-                                    std::to_string(s.values[i].size()));
+      throw file_error(weights, "best." + std::to_string(i) + " has " + std::to_string(s.best[i].size()) +
+                                    " numbers, expected " + std::to_string(s.values[i].size()));
   for (json_field const& name : f["optimizer_arrays"].items()) {
     out.arrays.push_back(read("optimizer." + name.need_text()));
     s.optimizer.arrays.push_back({*name.text(), {}});
@@ -118,16 +120,17 @@ template <class T>
 
 }  // namespace detail
 
-/// Writes `folder`/step-N, whole or not at all, and removes all but the newest two. `settings` is an object of what the
-/// run was asked for, the model's hash among it: only a run with the same can go on from here.
+/// Writes `folder`/step-N, whole or not at all, and removes all but the newest two. `settings` is an object
+/// of what the run was asked for, the model's hash among it: only a run with the same can go on from here.
 template <class B, class Arch>
 void save_checkpoint(std::string const& folder, trainer<B, Arch>& run, nlohmann::json const& settings) {
   auto const state = run.state();
   std::filesystem::create_directories(folder);
-  write_folder_atomically(folder + "/" + detail::checkpoint_prefix + std::to_string(state.step), [&](std::string const& into) {
-    write_safetensors(into + "/state.safetensors", detail::tensors_of(state));
-    write_file(into + "/state.json", detail::file_text(detail::state_to_json(state, settings)));
-  });
+  write_folder_atomically(
+      folder + "/" + detail::checkpoint_prefix + std::to_string(state.step), [&](std::string const& into) {
+        write_safetensors(into + "/state.safetensors", detail::tensors_of(state));
+        write_file(into + "/state.json", detail::file_text(detail::state_to_json(state, settings)));
+      });
   auto const all = detail::checkpoints_in(folder);
   std::size_t surplus = all.size() > detail::kept_checkpoints ? all.size() - detail::kept_checkpoints : 0;
   for (auto const& [step, path] : all) {
@@ -137,11 +140,12 @@ void save_checkpoint(std::string const& folder, trainer<B, Arch>& run, nlohmann:
   }
 }
 
-/// Restores the newest checkpoint of `folder` that its manifest finds whole; nothing where there is none. Throws
-/// usage_error, with the difference, where it was made with other settings, and file_error where there are checkpoints
-/// and all are damaged: they are left as they are.
+/// Restores the newest checkpoint of `folder` that its manifest finds whole; nothing where there is none.
+/// Throws usage_error, with the difference, where it was made with other settings, and file_error where there
+/// are checkpoints and all are damaged: they are left as they are.
 template <class B, class Arch>
-[[nodiscard]] std::optional<restored_checkpoint> restore_checkpoint(std::string const& folder, trainer<B, Arch>& run,
+[[nodiscard]] std::optional<restored_checkpoint> restore_checkpoint(std::string const& folder,
+                                                                    trainer<B, Arch>& run,
                                                                     nlohmann::json const& settings) {
   using scalar = typename B::scalar;
   auto const all = detail::checkpoints_in(folder);
@@ -166,7 +170,8 @@ template <class B, class Arch>
     return out;
   }
   if (all.empty()) return {};
-  throw file_error(folder, "has no checkpoint that is whole (" + out.damaged.front() + "); remove it to begin anew");
+  throw file_error(folder,
+                   "has no checkpoint that is whole (" + out.damaged.front() + "); remove it to begin anew");
 }
 
 }  // namespace lancet

@@ -38,10 +38,11 @@ namespace lancet {
   return out;
 }
 
-/// Reads strictly: throws file_error with the path of the value that does not fit. A member `settings` (free) is allowed.
+/// Reads strictly: throws file_error with the path of the value that does not fit. A member `settings` (free)
+/// is allowed.
 [[nodiscard]] inline circuit circuit_from_json(json_field const& f) {
-  f.allow_only({"format", "version", "model", "rule", "selected_by", "source", "lines", "units", "faithfulness", "completeness",
-                "settings"});
+  f.allow_only({"format", "version", "model", "rule", "selected_by", "source", "lines", "units",
+                "faithfulness", "completeness", "settings"});
   circuit out;
   f["model"].allow_only({"name", "sha256"});
   out.model = detail::read_model_identity(f["model"]);
@@ -62,7 +63,8 @@ namespace lancet {
   auto const share = [](json_field const& s) -> std::optional<measured_share> {
     s.allow_only({"value", "low", "high"});
     if (!s) return {};
-    return measured_share{detail::number_or_nan(s["value"]), detail::number_or_nan(s["low"]), detail::number_or_nan(s["high"])};
+    return measured_share{detail::number_or_nan(s["value"]), detail::number_or_nan(s["low"]),
+                          detail::number_or_nan(s["high"])};
   };
   out.faithfulness = share(f["faithfulness"]);
   out.completeness = share(f["completeness"]);
@@ -75,6 +77,8 @@ namespace lancet {
   return circuit_from_json(json_field(document, path));
 }
 
-inline void write_circuit(std::string const& path, circuit const& c) { write_file(path, detail::file_text(to_json(c))); }
+inline void write_circuit(std::string const& path, circuit const& c) {
+  write_file(path, detail::file_text(to_json(c)));
+}
 
 }  // namespace lancet

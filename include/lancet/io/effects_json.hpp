@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// effects.json: a table of effects as a document (docs/schemas/effects.schema.json), and its per-example values as tensors.
+// effects.json: a table of effects as a document (docs/schemas/effects.schema.json), and its per-example
+// values as tensors.
 #pragma once
 
 #include <string>
@@ -14,11 +15,13 @@
 
 namespace lancet {
 
-/// {"format": "lancet.effects", "version": 1, "model": …, "units": [{"layer", "head", "effect", "se", …}], …}; one summary a
-/// unit, in the table's order.
-[[nodiscard]] inline nlohmann::ordered_json to_json(effect_table const& table, std::vector<effect_summary> const& summaries) {
+/// {"format": "lancet.effects", "version": 1, "model": …, "units": [{"layer", "head", "effect", "se", …}],
+/// …}; one summary a unit, in the table's order.
+[[nodiscard]] inline nlohmann::ordered_json to_json(effect_table const& table,
+                                                    std::vector<effect_summary> const& summaries) {
   if (summaries.size() != table.units.size())
-    fail_expected("effects", std::to_string(summaries.size()) + " summaries", std::to_string(table.units.size()) + ", one a unit");
+    fail_expected("effects", std::to_string(summaries.size()) + " summaries",
+                  std::to_string(table.units.size()) + ", one a unit");
   nlohmann::ordered_json units = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < summaries.size(); ++i) {
     nlohmann::ordered_json u = detail::unit_to_json(table.units[i], name(table.kind));
@@ -52,12 +55,14 @@ namespace lancet {
           {"units", std::move(units)}};
 }
 
-/// Writes what a mean cannot say: `effects` [units, examples], `clean` and `corrupted` [examples] in double, `lines`.
+/// Writes what a mean cannot say: `effects` [units, examples], `clean` and `corrupted` [examples] in double,
+/// `lines`.
 inline void write_example_effects(std::string const& path, effect_table const& table) {
   std::vector<double> flat;
   for (auto const& row : table.effects) {
     if (std::ssize(row) != table.examples())
-      fail_expected("effects", std::to_string(row.size()) + " values of a unit", std::to_string(table.examples()));
+      fail_expected("effects", std::to_string(row.size()) + " values of a unit",
+                    std::to_string(table.examples()));
     flat.insert(flat.end(), row.begin(), row.end());
   }
   std::vector<std::int64_t> const lines(table.example_lines.begin(), table.example_lines.end());
@@ -66,27 +71,32 @@ inline void write_example_effects(std::string const& path, effect_table const& t
       as_tensor("effects", {std::ssize(table.units), n}, std::span<double const>(flat)),
       as_tensor("clean", {n}, std::span<double const>(table.clean)),
       as_tensor("lines", {n}, std::span<std::int64_t const>(lines))};
-  if (!table.corrupted.empty()) tensors.push_back(as_tensor("corrupted", {n}, std::span<double const>(table.corrupted)));
+  if (!table.corrupted.empty())
+    tensors.push_back(as_tensor("corrupted", {n}, std::span<double const>(table.corrupted)));
   write_safetensors(path, tensors, {{"format", "lancet.effects"}, {"model_sha256", table.model.sha256}});
 }
 
-/// Writes the document to `path`, with `settings` (free) as its member where they are not null; with `per_example` first
-/// the tensors beside it, under the same name with .safetensors. Returns the document.
-inline nlohmann::ordered_json write_effects(std::string const& path, effect_table const& table, std::vector<effect_summary> const& summaries,
-                                            bool per_example = false, nlohmann::ordered_json const& settings = nullptr) {
+/// Writes the document to `path`, with `settings` (free) as its member where they are not null; with
+/// `per_example` first the tensors beside it, under the same name with .safetensors. Returns the document.
+inline nlohmann::ordered_json write_effects(std::string const& path, effect_table const& table,
+                                            std::vector<effect_summary> const& summaries,
+                                            bool per_example = false,
+                                            nlohmann::ordered_json const& settings = nullptr) {
   nlohmann::ordered_json document = to_json(table, summaries);
   if (!settings.is_null()) document["settings"] = settings;
   if (per_example) {
-    std::string const tensors = (path.ends_with(".json") ? path.substr(0, path.size() - 5) : path) + ".safetensors";
+    std::string const tensors =
+        (path.ends_with(".json") ? path.substr(0, path.size() - 5) : path) + ".safetensors";
     write_example_effects(tensors, table);
-    document["per_example"] = {{"file", tensors.substr(tensors.rfind('/') + 1)}, {"sha256", sha256_of_file(tensors)}};
+    document["per_example"] = {{"file", tensors.substr(tensors.rfind('/') + 1)},
+                               {"sha256", sha256_of_file(tensors)}};
   }
   write_file(path, detail::file_text(document));
   return document;
 }
 
-/// What an effects file holds. Without per-example values, `table.effects` has the mean alone for each unit, and the
-/// baselines their mean alone.
+/// What an effects file holds. Without per-example values, `table.effects` has the mean alone for each unit,
+/// and the baselines their mean alone.
 struct effects_file {
   effect_table table;
   std::vector<effect_summary> summaries;
@@ -111,9 +121,11 @@ inline void read_example_effects(std::string const& path, json_field const& dige
   std::vector<std::ptrdiff_t> const all{units, n}, one{n};
   std::vector<double> const flat = read_values<double>(file.tensors().at("effects", all), path);
   table.effects.clear();
-  for (index u = 0; u < units; ++u) table.effects.emplace_back(flat.begin() + u * n, flat.begin() + (u + 1) * n);
+  for (index u = 0; u < units; ++u)
+    table.effects.emplace_back(flat.begin() + u * n, flat.begin() + (u + 1) * n);
   table.clean = read_values<double>(file.tensors().at("clean", one), path);
-  if (!table.corrupted.empty()) table.corrupted = read_values<double>(file.tensors().at("corrupted", one), path);
+  if (!table.corrupted.empty())
+    table.corrupted = read_values<double>(file.tensors().at("corrupted", one), path);
   std::vector<std::int64_t> const lines = read_values<std::int64_t>(file.tensors().at("lines", one), path);
   if (!std::equal(lines.begin(), lines.end(), table.example_lines.begin()))
     throw file_error(path, "lines: got other examples than the document's, expected the same");
@@ -121,14 +133,14 @@ inline void read_example_effects(std::string const& path, json_field const& dige
 
 }  // namespace detail
 
-/// Reads strictly: throws file_error with the path of the value that does not fit. `per_example` in the document names
-/// the tensors' file beside it and its SHA-256. A member `settings` (free) is allowed.
+/// Reads strictly: throws file_error with the path of the value that does not fit. `per_example` in the
+/// document names the tensors' file beside it and its SHA-256. A member `settings` (free) is allowed.
 [[nodiscard]] inline effects_file read_effects(std::string const& path) {
   nlohmann::json const document = read_json(path);
   static_cast<void>(require_format(document, "lancet.effects", 1, path));
   json_field const f(document, path);
-  f.allow_only({"format", "version", "model", "estimator", "do", "direction", "metric", "unit", "at", "examples", "source",
-                "lines", "baseline", "units", "per_example", "settings"});
+  f.allow_only({"format", "version", "model", "estimator", "do", "direction", "metric", "unit", "at",
+                "examples", "source", "lines", "baseline", "units", "per_example", "settings"});
   effects_file out;
   effect_table& t = out.table;
   f["model"].allow_only({"name", "sha256", "layers", "heads"});
@@ -144,20 +156,23 @@ inline void read_example_effects(std::string const& path, json_field const& dige
   t.source = f["source"].text_or("");
   t.example_lines = detail::read_lines(f["lines"]);
   index const examples = detail::json_index(f["examples"], 0, std::int64_t{1} << 53);
-  if (f["lines"] && t.examples() != examples) f["examples"].fail(std::to_string(t.examples()) + ", the number of lines");
+  if (f["lines"] && t.examples() != examples)
+    f["examples"].fail(std::to_string(t.examples()) + ", the number of lines");
   f["baseline"].allow_only({"clean", "corrupted"});
   t.clean = {detail::number_or_nan(f["baseline"]["clean"])};
   if (f["baseline"]["corrupted"]) t.corrupted = {detail::number_or_nan(f["baseline"]["corrupted"])};
   if (!f["units"]) f["units"].fail("a list");
   for (json_field const& u : f["units"].items()) {
-    u.allow_only({"kind", "layer", "head", "neuron", "position", "effect", "se", "low", "high", "p", "p_adjusted"});
+    u.allow_only(
+        {"kind", "layer", "head", "neuron", "position", "effect", "se", "low", "high", "p", "p_adjusted"});
     unit const one = detail::read_unit(u, t.kind);
     if (one.layer >= t.layers) u["layer"].fail("a layer below " + std::to_string(t.layers));
-    if (one.kind == unit_kind::head && one.number >= t.heads) u["head"].fail("a head below " + std::to_string(t.heads));
+    if (one.kind == unit_kind::head && one.number >= t.heads)
+      u["head"].fail("a head below " + std::to_string(t.heads));
     t.units.push_back(one);
-    out.summaries.push_back({detail::number_or_nan(u["effect"]), detail::number_or_nan(u["se"]), detail::number_or_nan(u["low"]),
-                             detail::number_or_nan(u["high"]), detail::number_or_nan(u["p"]),
-                             detail::number_or_nan(u["p_adjusted"])});
+    out.summaries.push_back({detail::number_or_nan(u["effect"]), detail::number_or_nan(u["se"]),
+                             detail::number_or_nan(u["low"]), detail::number_or_nan(u["high"]),
+                             detail::number_or_nan(u["p"]), detail::number_or_nan(u["p_adjusted"])});
     t.effects.push_back({out.summaries.back().effect});
   }
   if (json_field const tensors = f["per_example"]) {
@@ -172,7 +187,8 @@ inline void read_example_effects(std::string const& path, json_field const& dige
 [[nodiscard]] inline circuit select_significant(effects_file const& effects, double level) {
   std::vector<std::size_t> chosen = detail::every_unit(effects.table);
   std::erase_if(chosen, [&](std::size_t u) { return !(effects.summaries[u].p_adjusted <= level); });
-  return detail::circuit_of(effects.table, std::move(chosen), "p <= " + detail::short_number(level) + " after adjustment");
+  return detail::circuit_of(effects.table, std::move(chosen),
+                            "p <= " + detail::short_number(level) + " after adjustment");
 }
 
 }  // namespace lancet

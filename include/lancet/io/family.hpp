@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Architecture families as data: for each, config → architecture and the names of its tensors.
 //
-// A configuration value that would change the mathematics and is not understood is an error that names its key.
+// A configuration value that would change the mathematics and is not understood is an error that names its
+// key.
 #pragma once
 
 #include <cmath>
@@ -24,8 +25,9 @@ struct tensor_names {
   bool qkv_bias = false;
   bool o_bias = false;
   bool mlp_bias = false;
-  bool transposed = false;         ///< projections are stored [in, out] (GPT-2's Conv1D)
-  bool interleaved_query = false;  ///< GGUF Llama: rows of queries and keys in the order of interleaved rotation
+  bool transposed = false;  ///< projections are stored [in, out] (GPT-2's Conv1D)
+  bool interleaved_query =
+      false;  ///< GGUF Llama: rows of queries and keys in the order of interleaved rotation
   std::vector<std::string> ignored;  ///< suffixes of tensors that hold nothing the model computes with
 };
 
@@ -50,7 +52,8 @@ inline void require_config(nlohmann::json const& config, char const* key, nlohma
                                 " (anything else changes what the model computes, and is not supported)");
 }
 
-[[nodiscard]] inline bool flag(nlohmann::json const& config, char const* key, bool otherwise, std::string const& where) {
+[[nodiscard]] inline bool flag(nlohmann::json const& config, char const* key, bool otherwise,
+                               std::string const& where) {
   return find(config, key) ? get<bool>(config, key, where) : otherwise;
 }
 
@@ -65,7 +68,8 @@ inline void require_config(nlohmann::json const& config, char const* key, nlohma
   if (head_dim && !head_dim->is_null()) {
     a.head_dim = get<index>(c, "head_dim", where);
   } else {
-    if (a.heads < 1) throw file_error(where, "num_attention_heads: got " + std::to_string(a.heads) + ", expected >= 1");
+    if (a.heads < 1)
+      throw file_error(where, "num_attention_heads: got " + std::to_string(a.heads) + ", expected >= 1");
     a.head_dim = a.width / a.heads;
   }
   a.mlp_width = get<index>(c, "intermediate_size", where);
@@ -105,10 +109,12 @@ inline void require_config(nlohmann::json const& config, char const* key, nlohma
 [[nodiscard]] inline activation_kind gpt2_activation(std::string const& name, std::string const& where) {
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return activation_kind::gelu_tanh;
   if (name == "gelu") return activation_kind::gelu;
-  throw file_error(where, "activation_function: got '" + name + "', expected gelu_new, gelu_pytorch_tanh or gelu");
+  throw file_error(where,
+                   "activation_function: got '" + name + "', expected gelu_new, gelu_pytorch_tanh or gelu");
 }
 
-[[nodiscard]] inline model_description describe_gpt2(nlohmann::json const& c, std::string const& where, bool prefixed) {
+[[nodiscard]] inline model_description describe_gpt2(nlohmann::json const& c, std::string const& where,
+                                                     bool prefixed) {
   architecture a;
   a.family = "gpt2";
   a.layers = get<index>(c, "n_layer", where);
@@ -151,9 +157,11 @@ inline void require_config(nlohmann::json const& config, char const* key, nlohma
 
 }  // namespace detail
 
-/// The family, sizes and names of a Hugging Face folder's config.json. `has_tensor(name)` looks into its weights.
+/// The family, sizes and names of a Hugging Face folder's config.json. `has_tensor(name)` looks into its
+/// weights.
 template <class Has>
-[[nodiscard]] model_description describe_config(nlohmann::json const& config, std::string const& where, Has&& has_tensor) {
+[[nodiscard]] model_description describe_config(nlohmann::json const& config, std::string const& where,
+                                                Has&& has_tensor) {
   std::string const family = get<std::string>(config, "model_type", where);
   if (family == "llama") return detail::describe_llama(config, where);
   if (family == "gpt2") return detail::describe_gpt2(config, where, has_tensor("transformer.wte.weight"));
@@ -174,14 +182,17 @@ template <class Has>
   a.width = number("embedding_length");
   a.heads = number("attention.head_count");
   a.kv_heads = file.get_optional<index>(key("attention.head_count_kv")).value_or(a.heads);
-  if (a.heads < 1) throw file_error(file.path(), key("attention.head_count") + ": got " + std::to_string(a.heads) + ", expected >= 1");
+  if (a.heads < 1)
+    throw file_error(file.path(),
+                     key("attention.head_count") + ": got " + std::to_string(a.heads) + ", expected >= 1");
   a.head_dim = file.get_optional<index>(key("attention.key_length")).value_or(a.width / a.heads);
   a.mlp_width = number("feed_forward_length");
   a.context = number("context_length");
   tensor_entry const& embedding = file.tensors().at("token_embd.weight");
   a.vocabulary = embedding.rows();
   a.norm = llama ? norm_kind::rms : norm_kind::layer;
-  a.norm_epsilon = file.get<double>(key(llama ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"));
+  a.norm_epsilon =
+      file.get<double>(key(llama ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"));
   a.positions = llama ? position_kind::rope : position_kind::learned;
   if (llama) {
     a.rope_base = file.get_optional<double>(key("rope.freq_base")).value_or(10000.0);
@@ -191,9 +202,11 @@ template <class Has>
       throw file_error(file.path(), key("rope.scaling.type") + ": got '" + *scaling +
                                         "', expected none (rotary scaling is not supported)");
     if (file.tensors().find("rope_freqs.weight"))
-      throw file_error(file.path(), "has tensor 'rope_freqs.weight' (rotary scaling), which is not supported");
+      throw file_error(file.path(),
+                       "has tensor 'rope_freqs.weight' (rotary scaling), which is not supported");
     if (auto const experts = file.get_optional<index>(key("expert_count")); experts && *experts != 0)
-      throw file_error(file.path(), key("expert_count") + ": got " + std::to_string(*experts) + ", expected 0");
+      throw file_error(file.path(),
+                       key("expert_count") + ": got " + std::to_string(*experts) + ", expected 0");
   }
   a.mlp = llama ? mlp_kind::gated : mlp_kind::plain;
   a.activation = llama ? activation_kind::silu : activation_kind::gelu_tanh;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An intervention as a folder: intervention.json (docs/schemas/intervention.schema.json) and weights.safetensors.
+// An intervention as a folder: intervention.json (docs/schemas/intervention.schema.json) and
+// weights.safetensors.
 #pragma once
 
 #include <set>
@@ -47,11 +48,13 @@ namespace detail {
 /// Columns of a part's place: of a projection's input, or of a site.
 [[nodiscard]] inline index width_of_place(json_field const& where, bool low_rank, architecture const& a) {
   std::string const place = where.need_text();
-  std::string const known = low_rank ? "q, k, v, o, gate, up or down" : "z, mlp_post, attn_out, mlp_out or resid_pre";
+  std::string const known =
+      low_rank ? "q, k, v, o, gate, up or down" : "z, mlp_post, attn_out, mlp_out or resid_pre";
   if (place == (low_rank ? "o" : "z")) return a.heads * a.head_dim;
   if (place == (low_rank ? "down" : "mlp_post")) return a.mlp_width;
   std::vector<std::string_view> const wide =
-      low_rank ? std::vector<std::string_view>{"q", "k", "v", "gate", "up"} : std::vector<std::string_view>{"attn_out", "mlp_out", "resid_pre"};
+      low_rank ? std::vector<std::string_view>{"q", "k", "v", "gate", "up"}
+               : std::vector<std::string_view>{"attn_out", "mlp_out", "resid_pre"};
   if (std::find(wide.begin(), wide.end(), place) == wide.end()) where.fail(known);
   return a.width;
 }
@@ -86,10 +89,13 @@ namespace detail {
 }
 
 /// How many numbers a part has.
-[[nodiscard]] inline std::uint64_t numbers_of(part_description const& d, architecture const& a, std::string_view where) {
+[[nodiscard]] inline std::uint64_t numbers_of(part_description const& d, architecture const& a,
+                                              std::string_view where) {
   auto const columns = static_cast<std::uint64_t>(d.columns.size());
   if (d.kind == "offset") return columns;
-  return ((checked_size(columns, where) + static_cast<std::uint64_t>(outputs_of(d.where, a))) * static_cast<std::uint64_t>(d.rank)).value();
+  return ((checked_size(columns, where) + static_cast<std::uint64_t>(outputs_of(d.where, a))) *
+          static_cast<std::uint64_t>(d.rank))
+      .value();
 }
 
 template <class B>
@@ -115,7 +121,8 @@ template <class T>
 void require_finite(std::vector<T> const& values, std::string const& name, std::string const& path) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
-      throw file_error(path, "tensor " + in_quotes(name) + ": element " + std::to_string(i) + " is not finite, expected a number");
+      throw file_error(path, "tensor " + in_quotes(name) + ": element " + std::to_string(i) +
+                                 " is not finite, expected a number");
 }
 
 }  // namespace detail
@@ -126,7 +133,10 @@ template <class B>
   nlohmann::ordered_json parts = nlohmann::ordered_json::array();
   for (auto const& p : what.parts()) {
     part_description const d = p->describe();
-    nlohmann::ordered_json one{{"kind", d.kind}, {"where", d.where}, {"layer", d.layer}, {"columns", detail::columns_to_json(d.columns)}};
+    nlohmann::ordered_json one{{"kind", d.kind},
+                               {"where", d.where},
+                               {"layer", d.layer},
+                               {"columns", detail::columns_to_json(d.columns)}};
     if (d.kind == "low_rank") {
       one["rank"] = d.rank;
       one["scale"] = d.scale;
@@ -155,16 +165,18 @@ void save_intervention(std::string const& folder, intervention<B> const& what) {
   std::vector<tensor_entry> tensors;
   for (auto const& t : what.tensors()) {
     values.push_back(detail::host_copy<B>(*t.value));
-    tensors.push_back(as_tensor(t.name, {t.value->rows(), t.value->cols()}, std::span<typename B::scalar const>(values.back())));
+    tensors.push_back(as_tensor(t.name, {t.value->rows(), t.value->cols()},
+                                std::span<typename B::scalar const>(values.back())));
   }
   write_folder_atomically(folder, [&](std::string const& into) {
     write_file(into + "/intervention.json", detail::file_text(to_json(what)));
-    write_safetensors(into + "/weights.safetensors", tensors, {{"format", "lancet.intervention"}, {"model_sha256", what.model().sha256}});
+    write_safetensors(into + "/weights.safetensors", tensors,
+                      {{"format", "lancet.intervention"}, {"model_sha256", what.model().sha256}});
   });
 }
 
-/// Loads an intervention for the model it was made for. Throws file_error, with the path of the value, for a folder that
-/// is damaged or does not fit; naming both hashes, for another model.
+/// Loads an intervention for the model it was made for. Throws file_error, with the path of the value, for a
+/// folder that is damaged or does not fit; naming both hashes, for another model.
 template <class B>
 [[nodiscard]] intervention<B> load_intervention(std::string const& folder, transformer<B> const& model) {
   static_cast<void>(verify_manifest(folder));
@@ -172,12 +184,14 @@ template <class B>
   nlohmann::json const document = read_json(path);
   static_cast<void>(require_format(document, "lancet.intervention", 1, path));
   json_field const f(document, path);
-  f.allow_only({"format", "version", "kind", "model", "strength", "trainable", "settings", "trained_on", "circuit", "parts", "history"});
+  f.allow_only({"format", "version", "kind", "model", "strength", "trainable", "settings", "trained_on",
+                "circuit", "parts", "history"});
   model_identity const made_for = detail::read_model_identity(f["model"]);
   if (made_for.sha256 != model.identity().sha256)
-    throw file_error(path, "got an intervention for model '" + detail::printable(made_for.name) + "' (sha256 " +
-                               detail::printable(made_for.sha256) + "), expected one for model '" + model.identity().name +
-                               "' (sha256 " + model.identity().sha256 + ")");
+    throw file_error(path, "got an intervention for model '" + detail::printable(made_for.name) +
+                               "' (sha256 " + detail::printable(made_for.sha256) +
+                               "), expected one for model '" + model.identity().name + "' (sha256 " +
+                               model.identity().sha256 + ")");
   circuit found = circuit_from_json(f["circuit"]);
   for (unit const& u : found.units)
     if (u.layer >= model.arch().layers || u.number >= columns_of(model.arch(), u.kind).count)
@@ -195,11 +209,13 @@ template <class B>
   checked_size stored(0, weights);
   for (tensor_entry const& t : file.tensors()) stored += static_cast<std::uint64_t>(t.elements());
   if (stored.value() != numbers.value())  // nothing is made before the file is known to hold as much
-    throw file_error(weights, "holds " + std::to_string(stored.value()) + " numbers, the parts need " + std::to_string(numbers.value()));
+    throw file_error(weights, "holds " + std::to_string(stored.value()) + " numbers, the parts need " +
+                                  std::to_string(numbers.value()));
   for (part_description const& d : parts) out.parts().push_back(make_part<B>(d, model.arch()));
   std::set<std::string> names;
   for (auto const& t : out.tensors())
-    if (!names.insert(t.name).second) f["parts"].fail("parts with a place each, not two with tensor " + t.name);
+    if (!names.insert(t.name).second)
+      f["parts"].fail("parts with a place each, not two with tensor " + t.name);
   for (auto const& t : out.tensors()) {
     std::vector<std::ptrdiff_t> const shape{t.value->rows(), t.value->cols()};
     auto const values = detail::read_scalars<typename B::scalar>(file.tensors().at(t.name, shape), weights);

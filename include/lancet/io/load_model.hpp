@@ -22,7 +22,8 @@ namespace detail {
 template <class B>
 class weight_filler {
  public:
-  weight_filler(tensor_table const& tensors, model_description const& model) : tensors_(tensors), model_(model) {}
+  weight_filler(tensor_table const& tensors, model_description const& model)
+      : tensors_(tensors), model_(model) {}
 
   [[nodiscard]] model_weights<B> fill() {
     architecture const& a = model_.arch;
@@ -33,7 +34,8 @@ class weight_filler {
     if (!n.positions.empty()) w.positions = rows(n.positions + ".weight", a.context, a.width);
     w.final_norm = norm(n.final_norm, 0);
     if (!a.tied_unembedding)
-      w.unembedding = std::make_unique<typename B::weight>(matrix({n.unembedding}, a.vocabulary, a.width, 0, false));
+      w.unembedding =
+          std::make_unique<typename B::weight>(matrix({n.unembedding}, a.vocabulary, a.width, 0, false));
     else
       used_.insert(n.unembedding + ".weight");  // some files store the tied matrix twice
     for (index l = 0; l < a.layers; ++l) {
@@ -69,7 +71,8 @@ class weight_filler {
     index const block = std::max<index>(1, 65536 / std::max<index>(1, cols));
     parallel_for((rows + block - 1) / block, [&](index tile) {
       index const first = tile * block, count = std::min(block, rows - first);
-      auto const part = std::span(values).subspan(static_cast<std::size_t>(first * cols), static_cast<std::size_t>(count * cols));
+      auto const part = std::span(values).subspan(static_cast<std::size_t>(first * cols),
+                                                  static_cast<std::size_t>(count * cols));
       read_rows(entry, first, count, part);
       check_finite(part, entry.name, tensors_.path(), static_cast<std::size_t>(first * cols));
     });
@@ -99,7 +102,8 @@ class weight_filler {
   }
 
   /// [out, in] from parts stacked in order; `out` is shared among them as queries, keys, values or gate, up.
-  [[nodiscard]] typename B::weight matrix(std::vector<std::string> const& names, index out, index in, index l, bool transposed) {
+  [[nodiscard]] typename B::weight matrix(std::vector<std::string> const& names, index out, index in, index l,
+                                          bool transposed) {
     std::vector<float> all;
     all.reserve(static_cast<std::size_t>(out * in));
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -113,12 +117,14 @@ class weight_filler {
     return typename B::weight(to_tensor(all, out, in));
   }
 
-  [[nodiscard]] projection<B> project(std::vector<std::string> const& names, index out, index in, index l, bool bias) {
+  [[nodiscard]] projection<B> project(std::vector<std::string> const& names, index out, index in, index l,
+                                      bool bias) {
     projection<B> p{matrix(names, out, in, l, model_.names.transposed), {}};
     if (!bias) return p;
     std::vector<float> all;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      std::vector<float> part = read(take(at_layer(names[i], l) + ".bias", part_rows(i, names.size(), out), 0));
+      std::vector<float> part =
+          read(take(at_layer(names[i], l) + ".bias", part_rows(i, names.size(), out), 0));
       if (model_.names.interleaved_query && names.size() == 3 && i < 2) part = half_split(part, 1);
       all.insert(all.end(), part.begin(), part.end());
     }
@@ -135,7 +141,8 @@ class weight_filler {
   [[nodiscard]] static std::vector<float> turn(std::vector<float> const& x, index rows, index cols) {
     std::vector<float> out(x.size());
     for (index i = 0; i < rows; ++i)
-      for (index j = 0; j < cols; ++j) out[static_cast<std::size_t>(j * rows + i)] = x[static_cast<std::size_t>(i * cols + j)];
+      for (index j = 0; j < cols; ++j)
+        out[static_cast<std::size_t>(j * rows + i)] = x[static_cast<std::size_t>(i * cols + j)];
     return out;
   }
 
@@ -147,7 +154,8 @@ class weight_filler {
     for (index h = 0; h < heads; ++h)
       for (index i = 0; i < half; ++i)
         for (index side = 0; side < 2; ++side)
-          std::copy_n(x.begin() + (h * d + 2 * i + side) * cols, cols, out.begin() + (h * d + side * half + i) * cols);
+          std::copy_n(x.begin() + (h * d + 2 * i + side) * cols, cols,
+                      out.begin() + (h * d + side * half + i) * cols);
     return out;
   }
 
@@ -156,8 +164,9 @@ class weight_filler {
       bool known = used_.contains(t.name);
       for (std::string const& suffix : model_.names.ignored) known = known || t.name.ends_with(suffix);
       if (!known)
-        throw file_error(tensors_.path(), "has tensor '" + t.name + "', which " + model_.arch.family +
-                                              " does not use; ignoring it could change what the model computes");
+        throw file_error(tensors_.path(),
+                         "has tensor '" + t.name + "', which " + model_.arch.family +
+                             " does not use; ignoring it could change what the model computes");
     }
   }
 
@@ -184,9 +193,9 @@ class weight_filler {
 
 }  // namespace detail
 
-/// Loads a model onto backend `B`. `path` is a GGUF file or a folder with config.json, *.safetensors and, if texts are
-/// to be read, tokenizer.json. Throws file_error (a missing or damaged file, an unknown family, type or tensor, a value
-/// that is not finite), with the file and what was expected.
+/// Loads a model onto backend `B`. `path` is a GGUF file or a folder with config.json, *.safetensors and, if
+/// texts are to be read, tokenizer.json. Throws file_error (a missing or damaged file, an unknown family,
+/// type or tensor, a value that is not finite), with the file and what was expected.
 template <tensor_backend B>
 [[nodiscard]] transformer<B> load_model(std::string const& path) {
   if (detail::is_folder(path)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Units, model identities and lists of lines as JSON: what effects, circuits and interventions have in common.
+// Units, model identities and lists of lines as JSON: what effects, circuits and interventions have in
+// common.
 #pragma once
 
 #include <cmath>
@@ -33,13 +34,15 @@ namespace lancet::detail {
 
 [[nodiscard]] inline index json_index(json_field const& f, std::int64_t first, std::int64_t last) {
   std::int64_t const n = f.need_integer();
-  if (n < first || n > last) f.fail("an integer from " + std::to_string(first) + " to " + std::to_string(last));
+  if (n < first || n > last)
+    f.fail("an integer from " + std::to_string(first) + " to " + std::to_string(last));
   return static_cast<index>(n);
 }
 
 [[nodiscard]] inline unit_kind json_unit_kind(json_field const& f) {
   std::string const word = f.need_text();
-  for (unit_kind const k : {unit_kind::head, unit_kind::neuron, unit_kind::attn, unit_kind::mlp, unit_kind::resid})
+  for (unit_kind const k :
+       {unit_kind::head, unit_kind::neuron, unit_kind::attn, unit_kind::mlp, unit_kind::resid})
     if (word == name(k)) return k;
   f.fail("head, neuron, attn, mlp or resid");
 }

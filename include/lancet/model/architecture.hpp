@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An architecture is data: a struct of orthogonal axes that a loader fills and the pass reads at run time.
 //
-// A static policy with the same members as `static constexpr` may stand in for it where a program wants exactly one
-// family; the pass is a template over the type and reads members by the same names.
+// A static policy with the same members as `static constexpr` may stand in for it where a program wants
+// exactly one family; the pass is a template over the type and reads members by the same names.
 #pragma once
 
 #include <string>
@@ -17,7 +17,8 @@ enum class position_kind { rope, learned };
 enum class mlp_kind { gated, plain };
 
 /// Pre-norm decoder with a serial residual stream: x += attention(norm(x)); x += mlp(norm(x)).
-/// Letters used in shapes: D width, H query heads, G key/value heads, d head_dim, F mlp_width, V vocabulary, L layers.
+/// Letters used in shapes: D width, H query heads, G key/value heads, d head_dim, F mlp_width, V vocabulary,
+/// L layers.
 struct architecture {
   std::string family;  ///< "llama", "gpt2": for messages only, nothing branches on it
   index layers = 0;
@@ -33,7 +34,7 @@ struct architecture {
   double norm_epsilon = 1e-5;
   position_kind positions = position_kind::rope;
   double rope_base = 10000;
-  index rotary_dims = 0;  ///< of head_dim
+  index rotary_dims = 0;   ///< of head_dim
   double score_scale = 0;  ///< usually 1/√d
   mlp_kind mlp = mlp_kind::gated;
   activation_kind activation = activation_kind::silu;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows, not rectangles: a batch is a list of segments whose rows lie one after the other in every [R, ·] matrix.
+// Rows, not rectangles: a batch is a list of segments whose rows lie one after the other in every [R, ·]
+// matrix.
 //
-// A segment is a run of tokens of one sequence with its first position and, where it continues a prefix, a reference to
-// the prefix's keys and values. There is no padding anywhere.
+// A segment is a run of tokens of one sequence with its first position and, where it continues a prefix, a
+// reference to the prefix's keys and values. There is no padding anywhere.
 #pragma once
 
 #include <cstdint>

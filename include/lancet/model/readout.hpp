@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Log-probabilities of chosen tokens at chosen rows, as linear functions with their gradient.
 //
-// A query is coefficient·log P(token | row), or a KL divergence from a given prediction. Where the coefficients of a row add up to zero (a log-odds of two tokens)
-// the normaliser cancels, and only those tokens' rows of the unembedding are read: exact, and a fraction of the cost.
+// A query is coefficient·log P(token | row), or a KL divergence from a given prediction. Where the
+// coefficients of a row add up to zero (a log-odds of two tokens) the normaliser cancels, and only those
+// tokens' rows of the unembedding are read: exact, and a fraction of the cost.
 #pragma once
 
 #include <algorithm>
@@ -22,8 +23,8 @@ struct prediction {
   double negative_entropy = 0;  ///< Σ p·log p
 };
 
-/// coefficient·log P(id | the tokens up to `row`), or with `against` coefficient·KL(against ‖ P(· | …)), added to example
-/// `example`. `row` counts the rows read, not the batch's.
+/// coefficient·log P(id | the tokens up to `row`), or with `against` coefficient·KL(against ‖ P(· | …)),
+/// added to example `example`. `row` counts the rows read, not the batch's.
 struct token_query {
   index row;
   token id;
@@ -38,8 +39,8 @@ struct readout_plan {
   std::vector<token_query> queries;
   index examples = 0;
 
-  /// Adds a query of the batch's row `row` to `example`. Queries of one row share it, so that coefficients that add up to
-  /// zero are seen to.
+  /// Adds a query of the batch's row `row` to `example`. Queries of one row share it, so that coefficients
+  /// that add up to zero are seen to.
   void read(index row, token_query q, index example) {
     auto const found = std::find(rows.rbegin(), rows.rend(), row);
     auto const at = found == rows.rend() ? std::ssize(rows) : rows.rend() - found - 1;
@@ -61,7 +62,8 @@ class readout {
   using T = typename B::scalar;
 
  public:
-  readout(transformer<B, Arch> const& model, H& hooks, workspace<B>& ws) : model_(model), hooks_(hooks), ws_(ws) {}
+  readout(transformer<B, Arch> const& model, H& hooks, workspace<B>& ws)
+      : model_(model), hooks_(hooks), ws_(ws) {}
 
   /// Σ coefficient·log P of each example, in double. Needs a pass that read plan.rows.
   [[nodiscard]] std::vector<double> values(readout_plan const& plan) {
@@ -78,7 +80,8 @@ class readout {
       make_logits(plan);
       for (token_query const& q : plan.queries) {
         double const log_p = logit(q) - lse_[static_cast<std::size_t>(q.row)];  // against: Σ p·log P
-        out[static_cast<std::size_t>(q.example)] += q.coefficient * (q.against ? q.against->negative_entropy - log_p : log_p);
+        out[static_cast<std::size_t>(q.example)] +=
+            q.coefficient * (q.against ? q.against->negative_entropy - log_p : log_p);
       }
     }
     return out;
@@ -92,7 +95,8 @@ class readout {
     if (!sparse(plan)) {
       std::vector<double> total(static_cast<std::size_t>(m), 0.0);
       for (token_query const& q : plan.queries)
-        total[static_cast<std::size_t>(q.row)] -= weights[static_cast<std::size_t>(q.example)] * (q.against ? -q.coefficient : q.coefficient);
+        total[static_cast<std::size_t>(q.row)] -=
+            weights[static_cast<std::size_t>(q.example)] * (q.against ? -q.coefficient : q.coefficient);
       g_logits_.resize(m, model_.arch().vocabulary);
       ops::scaled_softmax<B>(ws_.readout.logits, lse_, total, g_logits_.all());
       add_at_tokens(plan, weights, g_logits_);

@@ -10,8 +10,9 @@
 namespace lancet {
 
 /// Runs all layers of `input` under `hooks` and the final norm of the rows to read (every row by default).
-/// Afterwards ws.readout.norm.out is [M, D]; `logits` continues from there. With `kind == record` a backward pass may
-/// follow. Throws usage_error for a token or position the model does not have, or a hook's target that does not exist.
+/// Afterwards ws.readout.norm.out is [M, D]; `logits` continues from there. With `kind == record` a backward
+/// pass may follow. Throws usage_error for a token or position the model does not have, or a hook's target
+/// that does not exist.
 template <class B, class Arch, class H>
 void forward(transformer<B, Arch> const& model, batch<B> const& input, H&& hooks, workspace<B>& ws,
              std::optional<std::span<index const>> rows = {}, pass_kind kind = pass_kind::forward) {
@@ -35,8 +36,8 @@ void logits(transformer<B, Arch> const& model, H&& hooks, workspace<B>& ws) {
   forward_pass<B, Arch, std::remove_cvref_t<H>>(model, hooks, ws, ws.kind).logits();
 }
 
-/// Backward from the gradient of the rows read, g_final [M, D] (changed), down to the lowest layer that a hook needs.
-/// Must follow a forward pass with pass_kind::record over the same hooks.
+/// Backward from the gradient of the rows read, g_final [M, D] (changed), down to the lowest layer that a
+/// hook needs. Must follow a forward pass with pass_kind::record over the same hooks.
 template <class B, class Arch, class H>
 void backward(transformer<B, Arch> const& model, H&& hooks, workspace<B>& ws, tensor<B>& g_final) {
   backward_pass<B, Arch, std::remove_cvref_t<H>> pass(model, hooks, ws);

@@ -9,12 +9,13 @@ namespace lancet {
 /// Rows of a pass at which work per batch is large enough and memory (logits of every row) still small.
 inline constexpr index score_rows = 256;
 
-/// log P(ids[i] | ids[0 … i − 1]) in nats for i = 1 … n − 1, for each sequence: out[s] has n − 1 values. Sequences are
-/// batched to some `score_rows` rows; no special token is added. A sequence of fewer than one token is an error.
+/// log P(ids[i] | ids[0 … i − 1]) in nats for i = 1 … n − 1, for each sequence: out[s] has n − 1 values.
+/// Sequences are batched to some `score_rows` rows; no special token is added. A sequence of fewer than one
+/// token is an error.
 template <class B, class Arch, class H>
-[[nodiscard]] std::vector<std::vector<double>> log_probabilities(transformer<B, Arch> const& model, H& hooks,
-                                                                 std::span<std::vector<token> const> sequences,
-                                                                 workspace<B>& ws) {
+[[nodiscard]] std::vector<std::vector<double>> log_probabilities(
+    transformer<B, Arch> const& model, H& hooks, std::span<std::vector<token> const> sequences,
+    workspace<B>& ws) {
   std::vector<std::vector<double>> out(sequences.size());
   batch<B> input;
   readout_plan plan;
@@ -46,7 +47,8 @@ template <class B, class Arch, class H>
   return out;
 }
 
-/// exp(−mean log-probability) over all scored tokens of all sequences: the first token of each is never scored.
+/// exp(−mean log-probability) over all scored tokens of all sequences: the first token of each is never
+/// scored.
 [[nodiscard]] inline double perplexity(std::span<std::vector<double> const> log_probs) {
   double sum = 0;
   std::size_t n = 0;

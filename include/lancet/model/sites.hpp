@@ -14,9 +14,44 @@
 namespace lancet {
 
 enum class site_id {
-  embed, resid_pre, attn_in, q_in, k_in, v_in, attn_scale, attn_norm, linear_q, linear_k, linear_v, q, k, v, rot_q,
-  rot_k, scores, pattern, z, head_out, linear_o, attn_sum, attn_out, resid_mid, mlp_in, mlp_scale, mlp_norm,
-  linear_gate, linear_up, mlp_pre, mlp_up, mlp_post, linear_down, mlp_sum, mlp_out, resid_post, final_scale, final,
+  embed,
+  resid_pre,
+  attn_in,
+  q_in,
+  k_in,
+  v_in,
+  attn_scale,
+  attn_norm,
+  linear_q,
+  linear_k,
+  linear_v,
+  q,
+  k,
+  v,
+  rot_q,
+  rot_k,
+  scores,
+  pattern,
+  z,
+  head_out,
+  linear_o,
+  attn_sum,
+  attn_out,
+  resid_mid,
+  mlp_in,
+  mlp_scale,
+  mlp_norm,
+  linear_gate,
+  linear_up,
+  mlp_pre,
+  mlp_up,
+  mlp_post,
+  linear_down,
+  mlp_sum,
+  mlp_out,
+  resid_post,
+  final_scale,
+  final,
   logits
 };
 inline constexpr std::size_t site_count = static_cast<std::size_t>(site_id::logits) + 1;
@@ -28,12 +63,13 @@ template <site_id Id>
 struct tag {
   static constexpr site_id id = Id;
 };
-struct embed : tag<site_id::embed> {};              // [R, D] token embeddings, before positions are added
-struct resid_pre : tag<site_id::resid_pre> {};      // [R, D]
-struct attn_in : tag<site_id::attn_in> {};          // [R, D] the attention's own copy of the residual, before its norm
-struct q_in : tag<site_id::q_in> {};                // [R, H·D] one copy a query head, before the norm
-struct k_in : tag<site_id::k_in> {};                // [R, G·D] one copy a key/value head
-struct v_in : tag<site_id::v_in> {};                // [R, G·D]
+struct embed : tag<site_id::embed> {};          // [R, D] token embeddings, before positions are added
+struct resid_pre : tag<site_id::resid_pre> {};  // [R, D]
+struct attn_in : tag<site_id::attn_in> {
+};                                    // [R, D] the attention's own copy of the residual, before its norm
+struct q_in : tag<site_id::q_in> {};  // [R, H·D] one copy a query head, before the norm
+struct k_in : tag<site_id::k_in> {};  // [R, G·D] one copy a key/value head
+struct v_in : tag<site_id::v_in> {};  // [R, G·D]
 struct attn_scale : tag<site_id::attn_scale> {};    // [R, 1] the norm's divisor
 struct attn_norm : tag<site_id::attn_norm> {};      // [R, D]
 struct q : tag<site_id::q> {};                      // [R, H·d]
@@ -76,10 +112,12 @@ struct linear : tag<P == proj::q      ? site_id::linear_q
 
 /// Names by site_id, as used on command lines and in files.
 inline constexpr std::array<std::string_view, site_count> site_names{
-    "embed", "resid_pre", "attn_in", "q_in", "k_in", "v_in", "attn_scale", "attn_norm", "linear_q", "linear_k",
-    "linear_v", "q", "k", "v", "rot_q", "rot_k", "scores", "pattern", "z", "head_out", "linear_o", "attn_sum",
-    "attn_out", "resid_mid", "mlp_in", "mlp_scale", "mlp_norm", "linear_gate", "linear_up", "mlp_pre", "mlp_up",
-    "mlp_post", "linear_down", "mlp_sum", "mlp_out", "resid_post", "final_scale", "final", "logits"};
+    "embed",      "resid_pre",   "attn_in",   "q_in",     "k_in",        "v_in",     "attn_scale",
+    "attn_norm",  "linear_q",    "linear_k",  "linear_v", "q",           "k",        "v",
+    "rot_q",      "rot_k",       "scores",    "pattern",  "z",           "head_out", "linear_o",
+    "attn_sum",   "attn_out",    "resid_mid", "mlp_in",   "mlp_scale",   "mlp_norm", "linear_gate",
+    "linear_up",  "mlp_pre",     "mlp_up",    "mlp_post", "linear_down", "mlp_sum",  "mlp_out",
+    "resid_post", "final_scale", "final",     "logits"};
 
 [[nodiscard]] constexpr std::string_view name(site_id id) { return site_names[static_cast<std::size_t>(id)]; }
 
@@ -106,12 +144,12 @@ struct sites {
 /// Every site, in the order in which they fire.
 using all_sites =
     sites<site::embed, site::resid_pre, site::attn_in, site::q_in, site::k_in, site::v_in, site::attn_scale,
-          site::attn_norm, site::linear<proj::q>, site::linear<proj::k>, site::linear<proj::v>, site::q, site::k,
-          site::v, site::rot_q, site::rot_k, site::scores, site::pattern, site::z, site::head_out,
-          site::linear<proj::o>, site::attn_sum, site::attn_out, site::resid_mid, site::mlp_in, site::mlp_scale,
-          site::mlp_norm, site::linear<proj::gate>, site::linear<proj::up>, site::mlp_pre, site::mlp_up,
-          site::mlp_post, site::linear<proj::down>, site::mlp_sum, site::mlp_out, site::resid_post, site::final_scale,
-          site::final, site::logits>;
+          site::attn_norm, site::linear<proj::q>, site::linear<proj::k>, site::linear<proj::v>, site::q,
+          site::k, site::v, site::rot_q, site::rot_k, site::scores, site::pattern, site::z, site::head_out,
+          site::linear<proj::o>, site::attn_sum, site::attn_out, site::resid_mid, site::mlp_in,
+          site::mlp_scale, site::mlp_norm, site::linear<proj::gate>, site::linear<proj::up>, site::mlp_pre,
+          site::mlp_up, site::mlp_post, site::linear<proj::down>, site::mlp_sum, site::mlp_out,
+          site::resid_post, site::final_scale, site::final, site::logits>;
 static_assert(all_sites::size == site_count);
 
 }  // namespace lancet

@@ -22,9 +22,10 @@ struct model_identity {
 /// `Arch` is `architecture`, or a type with the same members as `static constexpr`.
 template <class B, class Arch = architecture>
 class transformer {
-  static_assert(tensor_backend<B>,
-                "lancet::transformer<B>: B lacks something that every tensor backend must provide; see the list at "
-                "lancet::tensor_backend and docs/adding-a-backend.md");
+  static_assert(
+      tensor_backend<B>,
+      "lancet::transformer<B>: B lacks something that every tensor backend must provide; see the list at "
+      "lancet::tensor_backend and docs/adding-a-backend.md");
 
  public:
   using backend = B;
@@ -45,7 +46,8 @@ class transformer {
 
   /// Throws usage_error where the model came without one.
   [[nodiscard]] lancet::tokenizer const& tokenizer() const {
-    if (!tokenizer_) throw usage_error("model '" + identity_.name + "' has no tokenizer: give token ids instead of texts");
+    if (!tokenizer_)
+      throw usage_error("model '" + identity_.name + "' has no tokenizer: give token ids instead of texts");
     return *tokenizer_;
   }
   [[nodiscard]] bool has_tokenizer() const { return tokenizer_ != nullptr; }

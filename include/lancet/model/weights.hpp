@@ -38,7 +38,8 @@ struct layer_weights {
   projection<B> down;    // [D, F]
 };
 
-/// All parameters of a decoder. Loaders give [out, in] matrices in the Hugging Face order of heads and rotation.
+/// All parameters of a decoder. Loaders give [out, in] matrices in the Hugging Face order of heads and
+/// rotation.
 template <class B>
 struct model_weights {
   typename B::weight embedding;  // [V, D]; also the unembedding when tied
@@ -60,13 +61,20 @@ template <class Arch>
 [[nodiscard]] stacked_rows rows_of(Arch const& a, proj p) {
   sizes<Arch> const n(a);
   switch (p) {
-    case proj::q: return {0, n.q};
-    case proj::k: return {n.q, n.kv};
-    case proj::v: return {n.q + n.kv, n.kv};
-    case proj::o: return {0, a.width};
-    case proj::gate: return {0, a.mlp_width};
-    case proj::up: return {a.mlp_width, a.mlp_width};
-    case proj::down: return {0, a.width};
+    case proj::q:
+      return {0, n.q};
+    case proj::k:
+      return {n.q, n.kv};
+    case proj::v:
+      return {n.q + n.kv, n.kv};
+    case proj::o:
+      return {0, a.width};
+    case proj::gate:
+      return {0, a.mlp_width};
+    case proj::up:
+      return {a.mlp_width, a.mlp_width};
+    case proj::down:
+      return {0, a.width};
   }
   return {0, 0};
 }

@@ -37,22 +37,22 @@ struct pattern_values {
 /// Everything that one layer's adjoints read. Hooked sites hold their value after the hooks.
 template <class B>
 struct layer_values {
-  tensor<B> resid_pre;   // [R, D]
-  tensor<B> attn_in;     // [R, D] where hooked; resid_pre otherwise
-  tensor<B> split_in;    // [R, (H + 2·G)·D] where q_in, k_in or v_in is hooked
+  tensor<B> resid_pre;  // [R, D]
+  tensor<B> attn_in;    // [R, D] where hooked; resid_pre otherwise
+  tensor<B> split_in;   // [R, (H + 2·G)·D] where q_in, k_in or v_in is hooked
   norm_values<B> attn_norm;
   norm_values<B> split_norm;  // of each head's input, heads one after the other: [R·(H + 2·G), …]
-  tensor<B> qkv;         // [R, H·d + 2·G·d] after rotation
-  tensor<B> z;           // [R, H·d]
-  tensor<B> head_out;    // [R, H·D] where hooked
-  tensor<B> attn_out;    // [R, D]
+  tensor<B> qkv;              // [R, H·d + 2·G·d] after rotation
+  tensor<B> z;                // [R, H·d]
+  tensor<B> head_out;         // [R, H·D] where hooked
+  tensor<B> attn_out;         // [R, D]
   std::vector<pattern_values<B>> patterns;  // one a segment where hooked
-  tensor<B> resid_mid;   // [R, D]
-  tensor<B> mlp_in;      // [R, D] where hooked; resid_mid otherwise
+  tensor<B> resid_mid;                      // [R, D]
+  tensor<B> mlp_in;                         // [R, D] where hooked; resid_mid otherwise
   norm_values<B> mlp_norm;
-  tensor<B> mlp_pre;     // [R, 2·F] gate and up; [R, F] plain
-  tensor<B> mlp_post;    // [R, F]
-  tensor<B> mlp_out;     // [R, D]
+  tensor<B> mlp_pre;   // [R, 2·F] gate and up; [R, F] plain
+  tensor<B> mlp_post;  // [R, F]
+  tensor<B> mlp_out;   // [R, D]
 
   template <class Arch>
   void resize(Arch const& a, index rows) {

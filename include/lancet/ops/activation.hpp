@@ -53,8 +53,8 @@ void activation(activation_kind kind, in<B> x, in<B> up, basic_view<B, typename 
 
 /// gx = gy ∘ up ∘ f'(x), gup = gy ∘ f(x): all [R, F]; up and gup empty without a gate. gup may be gy.
 template <class B>
-void activation_adjoint(activation_kind kind, in<B> gy, in<B> x, in<B> up, basic_view<B, typename B::scalar, 2> gx,
-                        std::type_identity_t<view<B>> gup) {
+void activation_adjoint(activation_kind kind, in<B> gy, in<B> x, in<B> up,
+                        basic_view<B, typename B::scalar, 2> gx, std::type_identity_t<view<B>> gup) {
   detail::same_shape("activation_adjoint", x.rows, x.cols, gy.rows, gy.cols);
   if constexpr (overrides<B, op::activation>) {
     B::activation_adjoint(kind, gy, x, up, gx, gup);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Causal grouped-query attention of one segment over its own keys and those of a prefix, in three steps and fused.
+// Causal grouped-query attention of one segment over its own keys and those of a prefix, in three steps and
+// fused.
 //
 //   scores = scale·Q·Kᵀ,  pattern = softmax(scores where key <= query),  z = pattern·V.
-// Axis letters: n rows of the segment, P keys of the prefix, K = P + n keys in all, H query heads, G key/value heads,
-// d = head_dim. Query head h reads key/value head h / (H / G). Row (h, i) of scores and pattern is row h·n + i.
-// The prefix is constant: no gradient flows into it.
+// Axis letters: n rows of the segment, P keys of the prefix, K = P + n keys in all, H query heads, G
+// key/value heads, d = head_dim. Query head h reads key/value head h / (H / G). Row (h, i) of scores and
+// pattern is row h·n + i. The prefix is constant: no gradient flows into it.
 #pragma once
 
 #include <cmath>
@@ -40,7 +41,8 @@ struct key_rows {
 
 namespace ops {
 
-/// scores[h·n + i, j] = scale·⟨q[i, head h], key j⟩, for every key (the mask comes later): q [n, H·d], scores [H·n, K].
+/// scores[h·n + i, j] = scale·⟨q[i, head h], key j⟩, for every key (the mask comes later): q [n, H·d], scores
+/// [H·n, K].
 template <class B>
 void attention_scores(attention_shape const& s, in<B> q, key_rows<B> const& keys,
                       basic_view<B, typename B::scalar, 2> scores) {
@@ -60,10 +62,12 @@ void attention_scores(attention_shape const& s, in<B> q, key_rows<B> const& keys
   }
 }
 
-/// gq += and gk += for the segment's own keys, from the gradient of the scores: gs [H·n, K], gq [n, H·d], gk [n, G·d].
+/// gq += and gk += for the segment's own keys, from the gradient of the scores: gs [H·n, K], gq [n, H·d], gk
+/// [n, G·d].
 template <class B>
 void attention_scores_adjoint(attention_shape const& s, in<B> gs, in<B> q, key_rows<B> const& keys,
-                              basic_view<B, typename B::scalar, 2> gq, basic_view<B, typename B::scalar, 2> gk) {
+                              basic_view<B, typename B::scalar, 2> gq,
+                              basic_view<B, typename B::scalar, 2> gk) {
   if constexpr (overrides<B, op::attention_steps>) {
     B::attention_scores_adjoint(s, gs, q, keys, gq, gk);
   } else {
@@ -82,7 +86,8 @@ void attention_scores_adjoint(attention_shape const& s, in<B> gs, in<B> q, key_r
   }
 }
 
-/// pattern = softmax over the keys that query i may see, j <= P + i; 0 elsewhere: scores, pattern [H·n, K]; may alias.
+/// pattern = softmax over the keys that query i may see, j <= P + i; 0 elsewhere: scores, pattern [H·n, K];
+/// may alias.
 template <class B>
 void causal_softmax(index n, in<B> scores, basic_view<B, typename B::scalar, 2> pattern) {
   detail::same_shape("causal_softmax", scores.rows, scores.cols, pattern.rows, pattern.cols);
@@ -102,7 +107,8 @@ void causal_softmax(index n, in<B> scores, basic_view<B, typename B::scalar, 2> 
   }
 }
 
-/// g = pattern ∘ (g − ⟨g, pattern⟩), row by row, in place: the pattern is the softmax's own output, before any hook.
+/// g = pattern ∘ (g − ⟨g, pattern⟩), row by row, in place: the pattern is the softmax's own output, before
+/// any hook.
 template <class B>
 void causal_softmax_adjoint(in<B> pattern, basic_view<B, typename B::scalar, 2> g) {
   detail::same_shape("causal_softmax_adjoint", pattern.rows, pattern.cols, g.rows, g.cols);
@@ -138,7 +144,8 @@ void attention_mix(attention_shape const& s, in<B> pattern, key_rows<B> const& v
   }
 }
 
-/// gp = the pattern's gradient, and gv += for the segment's own values: gz [n, H·d], gp [H·n, K], gv [n, G·d].
+/// gp = the pattern's gradient, and gv += for the segment's own values: gz [n, H·d], gp [H·n, K], gv [n,
+/// G·d].
 template <class B>
 void attention_mix_adjoint(attention_shape const& s, in<B> gz, in<B> pattern, key_rows<B> const& values,
                            basic_view<B, typename B::scalar, 2> gp, basic_view<B, typename B::scalar, 2> gv) {
@@ -154,7 +161,8 @@ void attention_mix_adjoint(attention_shape const& s, in<B> gz, in<B> pattern, ke
           typename B::scalar sum = 0;
           for (index c = 0; c < s.head_dim; ++c) {
             sum += gz(i, h * s.head_dim + c) * values.row(j)[kv + c];
-            if (j >= before) gv(j - before, kv + c) += pattern(h * gz.rows + i, j) * gz(i, h * s.head_dim + c);
+            if (j >= before)
+              gv(j - before, kv + c) += pattern(h * gz.rows + i, j) * gz(i, h * s.head_dim + c);
           }
           gp(h * gz.rows + i, j) = sum;
         }

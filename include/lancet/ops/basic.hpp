@@ -18,7 +18,8 @@ using in = std::type_identity_t<const_view<B>>;
 namespace detail {
 inline void same_shape(char const* name, index rows, index cols, index other_rows, index other_cols) {
   if (rows != other_rows || cols != other_cols)
-    fail_expected(std::string("ops::") + name, "[" + std::to_string(other_rows) + ", " + std::to_string(other_cols) + "]",
+    fail_expected(std::string("ops::") + name,
+                  "[" + std::to_string(other_rows) + ", " + std::to_string(other_cols) + "]",
                   "[" + std::to_string(rows) + ", " + std::to_string(cols) + "]");
 }
 }  // namespace detail
@@ -99,7 +100,8 @@ void gather_rows(in<B> x, std::span<index const> rows, basic_view<B, typename B:
     B::gather_rows(x, rows, y);
   } else {
     lancet::detail::require_host_or_override<B, op::gather_rows>();
-    for (index i = 0; i < y.rows; ++i) std::copy_n(x.row(rows[static_cast<std::size_t>(i)]), y.cols, y.row(i));
+    for (index i = 0; i < y.rows; ++i)
+      std::copy_n(x.row(rows[static_cast<std::size_t>(i)]), y.cols, y.row(i));
   }
 }
 

@@ -21,7 +21,8 @@ class plain_weight {
   [[nodiscard]] index in() const { return w_.cols(); }
   [[nodiscard]] index bytes() const { return w_.capacity() * static_cast<index>(sizeof(typename B::scalar)); }
 
-  /// y = x·Wᵀ + bias, or y += x·Wᵀ with `accumulate` (no bias then): x [R, in], y [R, out]; `bias` [1, out] may be empty.
+  /// y = x·Wᵀ + bias, or y += x·Wᵀ with `accumulate` (no bias then): x [R, in], y [R, out]; `bias` [1, out]
+  /// may be empty.
   void apply(const_view<B> x, const_view<B> bias, view<B> y, bool accumulate) const {
     ops::matmul<B>(x, ops::transpose::no, w_, ops::transpose::yes, y, accumulate);
     if (!accumulate && bias.data) ops::add_row_vector<B>(1, bias, y);

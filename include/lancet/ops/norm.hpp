@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // RMSNorm and LayerNorm: y = (x − μ)/s ∘ w + b, with s = √(mean((x − μ)²) + ε) and μ = 0 for RMSNorm.
 //
-// Zhang and Sennrich 2019 (RMSNorm), Ba et al. 2016 (LayerNorm). The norm is cut at its scale s, so that a hook can
-// read, change or freeze it: `norm_scale` then `norm_apply`; backward `norm_apply_adjoint` then `norm_scale_adjoint`.
+// Zhang and Sennrich 2019 (RMSNorm), Ba et al. 2016 (LayerNorm). The norm is cut at its scale s, so that a
+// hook can read, change or freeze it: `norm_scale` then `norm_apply`; backward `norm_apply_adjoint` then
+// `norm_scale_adjoint`.
 #pragma once
 
 #include <cmath>
@@ -56,8 +57,8 @@ void norm_apply(in<B> x, in<B> mean, in<B> s, in<B> w, in<B> b, basic_view<B, ty
 
 /// With c = x − mean: gc = gy ∘ w / s and gs = −Σ_j gc·c / s: gy, x, gc [R, D]; gs [R, 1]. gc may be gy.
 template <class B>
-void norm_apply_adjoint(in<B> gy, in<B> x, in<B> mean, in<B> s, in<B> w, basic_view<B, typename B::scalar, 2> gc,
-                        basic_view<B, typename B::scalar, 2> gs) {
+void norm_apply_adjoint(in<B> gy, in<B> x, in<B> mean, in<B> s, in<B> w,
+                        basic_view<B, typename B::scalar, 2> gc, basic_view<B, typename B::scalar, 2> gs) {
   detail::same_shape("norm_apply_adjoint", x.rows, x.cols, gy.rows, gy.cols);
   if constexpr (overrides<B, op::norm>) {
     B::norm_apply_adjoint(gy, x, mean, s, w, gc, gs);
@@ -74,7 +75,8 @@ void norm_apply_adjoint(in<B> gy, in<B> x, in<B> mean, in<B> s, in<B> w, basic_v
   }
 }
 
-/// gx += gc + gs·c/(D·s), minus its row mean for LayerNorm: the gradient through s and μ. gc, x, gx [R, D]; gs [R, 1].
+/// gx += gc + gs·c/(D·s), minus its row mean for LayerNorm: the gradient through s and μ. gc, x, gx [R, D];
+/// gs [R, 1].
 template <class B>
 void norm_scale_adjoint(norm_kind kind, in<B> gc, in<B> gs, in<B> x, in<B> mean, in<B> s,
                         basic_view<B, typename B::scalar, 2> gx) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rotary position embedding: each pair (x_i, x_{i + r/2}) of a head is turned by the angle position·θ_i.
 //
-// Su et al. 2021, in the half-split order of the Hugging Face models. The adjoint is the rotation by the negative angle.
+// Su et al. 2021, in the half-split order of the Hugging Face models. The adjoint is the rotation by the
+// negative angle.
 #pragma once
 
 #include <cmath>
@@ -53,9 +54,11 @@ namespace ops {
 
 enum class turn : bool { forward, backward };
 
-/// Turns the first `rotary_dims` columns of each head in place: x [R, heads·head_dim], table for the same R rows.
+/// Turns the first `rotary_dims` columns of each head in place: x [R, heads·head_dim], table for the same R
+/// rows.
 template <class B>
-void rope(rope_table<B> const& table, turn direction, index head_dim, basic_view<B, typename B::scalar, 2> x) {
+void rope(rope_table<B> const& table, turn direction, index head_dim,
+          basic_view<B, typename B::scalar, 2> x) {
   detail::same_shape("rope (table)", x.rows, table.cosine.cols(), table.cosine.rows(), table.cosine.cols());
   if constexpr (overrides<B, op::rope>) {
     B::rope(table, direction, head_dim, x);

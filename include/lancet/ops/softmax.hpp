@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log-sum-exp and softmax of rows, with sums in double: a float sum over a vocabulary of 50,000 loses four digits.
+// Log-sum-exp and softmax of rows, with sums in double: a float sum over a vocabulary of 50,000 loses four
+// digits.
 #pragma once
 
 #include <cmath>
@@ -26,7 +27,8 @@ void log_sum_exp(in<B> x, std::span<double> out) {
   }
 }
 
-/// y[i, j] = a[i]·exp(x[i, j] − lse[i]): softmax rows times a factor: x, y [M, V]; a, lse M values. y may be x.
+/// y[i, j] = a[i]·exp(x[i, j] − lse[i]): softmax rows times a factor: x, y [M, V]; a, lse M values. y may be
+/// x.
 template <class B>
 void scaled_softmax(in<B> x, std::span<double const> lse, std::span<double const> a,
                     basic_view<B, typename B::scalar, 2> y) {

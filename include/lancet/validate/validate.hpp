@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// validate: what an intervention did to unseen harm, to answers that must stay, and to neutral text. A validator reads
-// the frozen model once, and then tells of any number of interventions.
+// validate: what an intervention did to unseen harm, to answers that must stay, and to neutral text. A
+// validator reads the frozen model once, and then tells of any number of interventions.
 #pragma once
 
 #include <limits>
@@ -21,10 +21,14 @@ struct validation_data {
 template <class B, class Arch = architecture>
 class validator {
  public:
-  /// An intervention runs from the highest of `layers` that none of its parts lies below. Throws usage_error for an empty
-  /// set.
+  /// An intervention runs from the highest of `layers` that none of its parts lies below. Throws usage_error
+  /// for an empty set.
   validator(transformer<B, Arch> const& model, validation_data data, metric m, std::vector<index> layers)
-      : model_(model), data_(std::move(data)), metric_(m), layers_(ascending(std::move(layers))), harm_(freeze("harm", data_.harm, m)),
+      : model_(model),
+        data_(std::move(data)),
+        metric_(m),
+        layers_(ascending(std::move(layers))),
+        harm_(freeze("harm", data_.harm, m)),
         text_(model, data_.held_out, layers_) {
     for (auto const& [name, pairs] : data_.keep) {
       keep_.push_back(freeze(name, pairs, log_odds{}));
@@ -34,9 +38,10 @@ class validator {
       throw usage_error("validate: the held-out text has no window of at least two tokens");
   }
 
-  /// Everything measured, on at most `windows` windows of text. Throws usage_error for another model's intervention or an
-  /// item that it was trained on.
-  [[nodiscard]] validation_result operator()(intervention<B>& what, index windows = std::numeric_limits<index>::max()) {
+  /// Everything measured, on at most `windows` windows of text. Throws usage_error for another model's
+  /// intervention or an item that it was trained on.
+  [[nodiscard]] validation_result operator()(intervention<B>& what,
+                                             index windows = std::numeric_limits<index>::max()) {
     require_same_model(what.model(), model_.identity(), "intervention");
     refuse_training_items(what, data_.harm);
     hook_table<B> hooks;
@@ -60,8 +65,10 @@ class validator {
   }
 
  private:
-  [[nodiscard]] frozen_pairs<B, Arch> freeze(std::string const& name, test_pairs const& pairs, metric m) const {
-    if (pairs.pairs.empty()) throw usage_error("validate: got an empty test split of '" + name + "', expected at least one pair");
+  [[nodiscard]] frozen_pairs<B, Arch> freeze(std::string const& name, test_pairs const& pairs,
+                                             metric m) const {
+    if (pairs.pairs.empty())
+      throw usage_error("validate: got an empty test split of '" + name + "', expected at least one pair");
     return {model_, pairs.pairs, m, false, layers_};
   }
 
@@ -69,10 +76,12 @@ class validator {
     if (what.trained_on_source != pairs.source) return;
     for (contrast_pair const& p : pairs.pairs)
       if (std::find(what.trained_on.begin(), what.trained_on.end(), p.line) != what.trained_on.end())
-        throw usage_error("validate: " + pairs.source + ":" + std::to_string(p.line) + " was trained on; expected unseen pairs");
+        throw usage_error("validate: " + pairs.source + ":" + std::to_string(p.line) +
+                          " was trained on; expected unseen pairs");
   }
 
-  void compare(paired_measure& out, frozen_pairs<B, Arch> const& on, metric m, hook_table<B>& hooks, std::size_t slot) {
+  void compare(paired_measure& out, frozen_pairs<B, Arch> const& on, metric m, hook_table<B>& hooks,
+               std::size_t slot) {
     for (double const v : on.base()) out.before.push_back(m.value(v));
     for (double const v : on.values(hooks, slot, ws_)) out.after.push_back(m.value(v));
   }
@@ -90,7 +99,8 @@ class validator {
       forward_from(layers_[slot], model_, input, hooks, ws_);
       logits(model_, hooks, ws_);
       kl_terms<B> const moved = kl_from<B>(base, ws_.readout.logits);
-      double const was = surprise(base, moved.base_lse, text_.window(w)), is = surprise(ws_.readout.logits, moved.lse, text_.window(w));
+      double const was = surprise(base, moved.base_lse, text_.window(w)),
+                   is = surprise(ws_.readout.logits, moved.lse, text_.window(w));
       index const n = std::ssize(text_.window(w)) - 1;
       out.before.push_back(was / static_cast<double>(n));
       out.after.push_back(is / static_cast<double>(n));
@@ -105,7 +115,8 @@ class validator {
   }
 
   /// −Σ log P of the tokens that follow each row.
-  [[nodiscard]] static double surprise(tensor<B> const& logits, std::vector<double> const& lse, std::vector<token> const& window) {
+  [[nodiscard]] static double surprise(tensor<B> const& logits, std::vector<double> const& lse,
+                                       std::vector<token> const& window) {
     double sum = 0;
     for (std::size_t i = 0; i + 1 < window.size(); ++i) {
       typename B::scalar value;
@@ -127,7 +138,8 @@ class validator {
 
 /// One intervention on unseen data, with the verdict.
 template <class B, class Arch>
-[[nodiscard]] validation_result validate(transformer<B, Arch> const& model, intervention<B>& what, validation_data const& data, metric m) {
+[[nodiscard]] validation_result validate(transformer<B, Arch> const& model, intervention<B>& what,
+                                         validation_data const& data, metric m) {
   return validator<B, Arch>(model, data, m, {what.lowest_layer()})(what);
 }
 

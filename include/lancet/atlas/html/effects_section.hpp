@@ -79,7 +79,8 @@ namespace detail {
   if (intervals) caption += "Whiskers are 95% intervals. ";
   if (grey)
     caption += "Grey, n.s.: not kept when the false discovery rate is held at " + percent(r.level, 0) + ". ";
-  if (std::any_of(bars.begin(), bars.end(), [](bar const& b) { return b.marked; })) caption += "● is in the circuit.";
+  if (std::any_of(bars.begin(), bars.end(), [](bar const& b) { return b.marked; }))
+    caption += "● is in the circuit.";
   return figure(bar_chart(bars, "effect" + (effect_unit.empty() ? "" : ", " + effect_unit), description),
                 html(caption), description, "wide");
 }

@@ -134,7 +134,8 @@ class plot {
 
   /// A dashed line from (from, from) to (to, to), with its meaning beside its end.
   void diagonal(double from, double to, std::string_view label) {
-    append(body_, "<path class=\"mark\" d=\"M", x_(from), " ", y_(from), "L", x_(to), " ", y_(to), "\"></path>");
+    append(body_, "<path class=\"mark\" d=\"M", x_(from), " ", y_(from), "L", x_(to), " ", y_(to),
+           "\"></path>");
     ends_.push_back({x_(to) + 8, y_(to), std::string(label), "random"});
   }
 

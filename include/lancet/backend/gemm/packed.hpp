@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix product with a right-hand side packed once: C[m, n] (+)= A[m, k] · B[k, n].
 //
-// Weights do not change during analysis, so they are laid out once in panels of the register tile's width and every
-// later product streams them. Loops around the tile follow Goto and van de Geijn, "Anatomy of high-performance matrix
-// multiplication" (2008), without packing A: its rows are short and stay in cache.
+// Weights do not change during analysis, so they are laid out once in panels of the register tile's width and
+// every later product streams them. Loops around the tile follow Goto and van de Geijn, "Anatomy of
+// high-performance matrix multiplication" (2008), without packing A: its rows are short and stay in cache.
 #pragma once
 
 #include <algorithm>
@@ -61,11 +61,11 @@ class packed_matrix {
   aligned_buffer<T> data_;
 };
 
-/// c[m, n] (+)= a[m, k] · panels, on the calling thread: `panels` holds ⌈n / columns⌉ panels `panel_stride` apart.
-/// Rows go through the register tile in even strips, so that no strip is much shorter than the others.
+/// c[m, n] (+)= a[m, k] · panels, on the calling thread: `panels` holds ⌈n / columns⌉ panels `panel_stride`
+/// apart. Rows go through the register tile in even strips, so that no strip is much shorter than the others.
 template <class T>
-void multiply_panels(index m, index k, index n, T const* a, index lda, T const* panels, index panel_stride, T* c,
-                     index ldc, bool accumulate) {
+void multiply_panels(index m, index k, index n, T const* a, index lda, T const* panels, index panel_stride,
+                     T* c, index ldc, bool accumulate) {
   kernel_set<T> const& set = kernels<T>();
   index const columns = set.columns;
   index const strips = (m + set.rows - 1) / set.rows;
@@ -88,8 +88,9 @@ void multiply_panels(index m, index k, index n, T const* a, index lda, T const* 
   }
 }
 
-/// c[m, n] = (accumulate ? c : bias or 0) + a[m, k] · b. `bias` [n] may be null and is ignored with `accumulate`.
-/// Every element is summed over k in order, in blocks of `k_block`: bit-equal for any m, tiling and thread count.
+/// c[m, n] = (accumulate ? c : bias or 0) + a[m, k] · b. `bias` [n] may be null and is ignored with
+/// `accumulate`. Every element is summed over k in order, in blocks of `k_block`: bit-equal for any m, tiling
+/// and thread count.
 template <class T>
 void multiply(index m, T const* a, index lda, packed_matrix<T> const& b, T* c, index ldc, bool accumulate,
               T const* bias = nullptr) {
@@ -116,8 +117,8 @@ void multiply(index m, T const* a, index lda, packed_matrix<T> const& b, T* c, i
       add = true;
     }
     for (index p = 0; p < std::max<index>(1, k); p += k_block) {  // once for k = 0, too
-      multiply_panels(rows, std::min(k_block, k - p), width, a + row * lda + p, lda, b.panel(panel) + p * columns,
-                      k * columns, out, ldc, add);
+      multiply_panels(rows, std::min(k_block, k - p), width, a + row * lda + p, lda,
+                      b.panel(panel) + p * columns, k * columns, out, ldc, add);
       add = true;
     }
   });

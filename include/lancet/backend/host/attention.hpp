@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fused causal attention and its adjoint in host memory, on the register tiles of the matrix product.
 //
-// One task is one key/value head of one segment (and, forward, a block of queries): it packs the keys and values that
-// its query heads share, prefix first, and keeps scores of a block only. A row's result is the same whether its earlier
-// keys come from a prefix or from the segment itself.
+// One task is one key/value head of one segment (and, forward, a block of queries): it packs the keys and
+// values that its query heads share, prefix first, and keeps scores of a block only. A row's result is the
+// same whether its earlier keys come from a prefix or from the segment itself.
 #pragma once
 
 #include <cmath>
@@ -28,7 +28,8 @@ template <class T>
 
 [[nodiscard]] inline index rounded(index n, index unit) { return (n + unit - 1) / unit * unit; }
 
-/// Packs rows [0, count) of one head as a [count, d] right-hand side (k = row) in panels; returns the panel stride.
+/// Packs rows [0, count) of one head as a [count, d] right-hand side (k = row) in panels; returns the panel
+/// stride.
 template <class T, class Row>
 index pack_rows(index count, index d, Row&& row, T* out) {
   index const columns = gemm::kernels<T>().columns, stride = count * columns;
@@ -92,15 +93,18 @@ void attention(attention_shape const& s, std::span<ops::attention_part<B> const>
     T* const packed_values = detail::scratch<T>(1, keys * detail::rounded(d, columns));
     T* const scores = detail::scratch<T>(2, rows * width);  // [rows, width]
     index const offset = kv_head * d;
-    index const key_stride = detail::pack_transposed(keys, d, [&](index j) { return part->keys.row(j) + offset; }, packed_keys);
-    index const value_stride = detail::pack_rows(keys, d, [&](index j) { return part->values.row(j) + offset; }, packed_values);
+    index const key_stride = detail::pack_transposed(
+        keys, d, [&](index j) { return part->keys.row(j) + offset; }, packed_keys);
+    index const value_stride = detail::pack_rows(
+        keys, d, [&](index j) { return part->values.row(j) + offset; }, packed_values);
     for (index h = kv_head * s.group(); h < (kv_head + 1) * s.group(); ++h) {
-      gemm::multiply_panels(rows, d, width, part->q.row(first) + h * d, part->q.stride, packed_keys, key_stride, scores,
-                            width, false);
+      gemm::multiply_panels(rows, d, width, part->q.row(first) + h * d, part->q.stride, packed_keys,
+                            key_stride, scores, width, false);
       for (index i = 0; i < rows; ++i)
-        detail::softmax_row(scores + i * width, part->keys.prefix.rows + first + i + 1, width, static_cast<T>(s.scale));
-      gemm::multiply_panels(rows, keys, d, scores, width, packed_values, value_stride, part->z.row(first) + h * d,
-                            part->z.stride, false);
+        detail::softmax_row(scores + i * width, part->keys.prefix.rows + first + i + 1, width,
+                            static_cast<T>(s.scale));
+      gemm::multiply_panels(rows, keys, d, scores, width, packed_values, value_stride,
+                            part->z.row(first) + h * d, part->z.stride, false);
     }
   });
 }
@@ -127,9 +131,12 @@ void attention_adjoint(attention_shape const& s, std::span<ops::attention_part<B
     T* const turned = detail::scratch<T>(7, most * n);          // [own keys, rows]
     index const kv = number % s.kv_heads * d;
     T const scale = static_cast<T>(s.scale);
-    index const kt = detail::pack_transposed(keys, d, [&](index j) { return part.keys.row(j) + kv; }, keys_t);
-    index const kp = detail::pack_rows(keys, d, [&](index j) { return part.keys.row(j) + kv; }, keys_p);
-    index const vt = detail::pack_transposed(keys, d, [&](index j) { return part.values.row(j) + kv; }, values_t);
+    index const kt = detail::pack_transposed(
+        keys, d, [&](index j) { return part.keys.row(j) + kv; }, keys_t);
+    index const kp = detail::pack_rows(
+        keys, d, [&](index j) { return part.keys.row(j) + kv; }, keys_p);
+    index const vt = detail::pack_transposed(
+        keys, d, [&](index j) { return part.values.row(j) + kv; }, values_t);
     for (index h = kv / d * s.group(); h < (kv / d + 1) * s.group(); ++h)
       for (index first = 0; first < n; first += block) {
         index const rows = std::min(block, n - first), head = h * d;
@@ -145,17 +152,22 @@ void attention_adjoint(attention_shape const& s, std::span<ops::attention_part<B
           T const dot = lane_sum<T>(seen, [&](index j) { return pi[j] * di[j]; });
           for (index j = 0; j < seen; ++j) di[j] = scale * pi[j] * (di[j] - dot);
         }
-        gemm::multiply_panels(rows, seen, d, ds, width, keys_p, kp, gradient.gq.row(first) + head, gradient.gq.stride, true);
+        gemm::multiply_panels(rows, seen, d, ds, width, keys_p, kp, gradient.gq.row(first) + head,
+                              gradient.gq.stride, true);
         auto const transpose_own = [&](T const* x) {
           for (index j = 0; j < own; ++j)
             for (index i = 0; i < rows; ++i) turned[j * rows + i] = x[i * width + before + j];
         };
-        index const qp = detail::pack_rows(rows, d, [&](index i) { return q + i * part.q.stride; }, queries_p);
+        index const qp = detail::pack_rows(
+            rows, d, [&](index i) { return q + i * part.q.stride; }, queries_p);
         transpose_own(ds);
-        gemm::multiply_panels(own, rows, d, turned, rows, queries_p, qp, gradient.gk.data + kv, gradient.gk.stride, true);
-        index const gp = detail::pack_rows(rows, d, [&](index i) { return gz + i * gradient.gz.stride; }, gz_p);
+        gemm::multiply_panels(own, rows, d, turned, rows, queries_p, qp, gradient.gk.data + kv,
+                              gradient.gk.stride, true);
+        index const gp = detail::pack_rows(
+            rows, d, [&](index i) { return gz + i * gradient.gz.stride; }, gz_p);
         transpose_own(p);
-        gemm::multiply_panels(own, rows, d, turned, rows, gz_p, gp, gradient.gv.data + kv, gradient.gv.stride, true);
+        gemm::multiply_panels(own, rows, d, turned, rows, gz_p, gp, gradient.gv.data + kv, gradient.gv.stride,
+                              true);
       }
   });
 }

@@ -23,16 +23,11 @@ struct operations : memory<B, Scalar> {
   static void norm_scale(norm_kind kind, in x, double epsilon, out mean, out s) {
     host::norm_scale<B>(kind, x, epsilon, mean, s);
   }
-  static void norm_apply(in x, in mean, in s, in w, in b,
-                         out y) {
-    host::norm_apply<B>(x, mean, s, w, b, y);
-  }
-  static void norm_apply_adjoint(in gy, in x, in mean, in s,
-                                 in w, out gc, out gs) {
+  static void norm_apply(in x, in mean, in s, in w, in b, out y) { host::norm_apply<B>(x, mean, s, w, b, y); }
+  static void norm_apply_adjoint(in gy, in x, in mean, in s, in w, out gc, out gs) {
     host::norm_apply_adjoint<B>(gy, x, mean, s, w, gc, gs);
   }
-  static void norm_scale_adjoint(norm_kind kind, in gc, in gs, in x,
-                                 in mean, in s, out gx) {
+  static void norm_scale_adjoint(norm_kind kind, in gc, in gs, in x, in mean, in s, out gx) {
     host::norm_scale_adjoint<B>(kind, gc, gs, x, mean, s, gx);
   }
   static void rope(rope_table<B> const& table, ops::turn direction, index head_dim, out x) {
@@ -45,11 +40,8 @@ struct operations : memory<B, Scalar> {
                                 std::span<ops::attention_gradient<B> const> gradients) {
     host::attention_adjoint<B>(s, parts, gradients);
   }
-  static void activation(activation_kind kind, in x, in up, out y) {
-    host::activation<B>(kind, x, up, y);
-  }
-  static void activation_adjoint(activation_kind kind, in gy, in x, in up,
-                                 out gx, out gup) {
+  static void activation(activation_kind kind, in x, in up, out y) { host::activation<B>(kind, x, up, y); }
+  static void activation_adjoint(activation_kind kind, in gy, in x, in up, out gx, out gup) {
     host::activation_adjoint<B>(kind, gy, x, up, gx, gup);
   }
   static void log_sum_exp(in x, std::span<double> out) { host::log_sum_exp<B>(x, out); }

@@ -11,7 +11,8 @@
 
 namespace lancet::host {
 
-/// W [out, in] of host backend `B`, as panels of Wᵀ for y = x·Wᵀ and, once a backward pass asks, of W for gx = gy·W.
+/// W [out, in] of host backend `B`, as panels of Wᵀ for y = x·Wᵀ and, once a backward pass asks, of W for gx
+/// = gy·W.
 template <class B>
 class packed_weight {
   using T = typename B::scalar;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row-wise operations in host memory: norms, rotation, activations, log-sum-exp; parallel over blocks of rows.
+// Row-wise operations in host memory: norms, rotation, activations, log-sum-exp; parallel over blocks of
+// rows.
 #pragma once
 
 #include <cmath>
@@ -14,7 +15,8 @@
 
 namespace lancet::host {
 
-/// Calls f(i) for every row, in blocks of rows that hold some 16,000 elements each: less is not worth a hand-over.
+/// Calls f(i) for every row, in blocks of rows that hold some 16,000 elements each: less is not worth a
+/// hand-over.
 template <class F>
 void for_rows(index rows, index cols, F&& f) {
   index const block = std::max<index>(1, 16384 / std::max<index>(1, cols));
@@ -37,7 +39,8 @@ void norm_scale(norm_kind kind, const_view<B> x, double epsilon, view<B> mean, v
 }
 
 template <class B>
-void norm_apply(const_view<B> x, const_view<B> mean, const_view<B> s, const_view<B> w, const_view<B> b, view<B> y) {
+void norm_apply(const_view<B> x, const_view<B> mean, const_view<B> s, const_view<B> w, const_view<B> b,
+                view<B> y) {
   using T = typename B::scalar;
   for_rows(x.rows, x.cols, [&](index i) {
     T const* in = x.row(i);
@@ -51,8 +54,8 @@ void norm_apply(const_view<B> x, const_view<B> mean, const_view<B> s, const_view
 }
 
 template <class B>
-void norm_apply_adjoint(const_view<B> gy, const_view<B> x, const_view<B> mean, const_view<B> s, const_view<B> w,
-                        view<B> gc, view<B> gs) {
+void norm_apply_adjoint(const_view<B> gy, const_view<B> x, const_view<B> mean, const_view<B> s,
+                        const_view<B> w, view<B> gc, view<B> gs) {
   using T = typename B::scalar;
   for_rows(x.rows, x.cols, [&](index i) {
     T const *g = gy.row(i), *in = x.row(i);
@@ -64,15 +67,16 @@ void norm_apply_adjoint(const_view<B> gy, const_view<B> x, const_view<B> mean, c
 }
 
 template <class B>
-void norm_scale_adjoint(norm_kind kind, const_view<B> gc, const_view<B> gs, const_view<B> x, const_view<B> mean,
-                        const_view<B> s, view<B> gx) {
+void norm_scale_adjoint(norm_kind kind, const_view<B> gc, const_view<B> gs, const_view<B> x,
+                        const_view<B> mean, const_view<B> s, view<B> gx) {
   using T = typename B::scalar;
   for_rows(x.rows, x.cols, [&](index i) {
     T const *g = gc.row(i), *in = x.row(i);
     T* out = gx.row(i);
     T const n = static_cast<T>(x.cols), mu = mean(i, 0), f = gs(i, 0) / (n * s(i, 0));
-    T const shift =
-        kind == norm_kind::layer ? lane_sum<T>(x.cols, [&](index j) { return g[j] + f * (in[j] - mu); }) / n : T(0);
+    T const shift = kind == norm_kind::layer
+                        ? lane_sum<T>(x.cols, [&](index j) { return g[j] + f * (in[j] - mu); }) / n
+                        : T(0);
     for (index j = 0; j < x.cols; ++j) out[j] += g[j] + f * (in[j] - mu) - shift;
   });
 }
@@ -172,7 +176,8 @@ void scaled_softmax(const_view<B> x, std::span<double const> lse, std::span<doub
   using T = typename B::scalar;
   for_rows(x.rows, x.cols, [&](index i) {
     auto const r = static_cast<std::size_t>(i);
-    T const shift = static_cast<T>(lse[r]), factor = static_cast<T>(a[r] * std::exp(static_cast<double>(shift) - lse[r]));
+    T const shift = static_cast<T>(lse[r]),
+            factor = static_cast<T>(a[r] * std::exp(static_cast<double>(shift) - lse[r]));
     T const* in = x.row(i);
     T* out = y.row(i);
     for (index j = 0; j < x.cols; ++j) out[j] = factor * host::exp(in[j] - shift);

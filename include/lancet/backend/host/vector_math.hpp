@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// exp for loops that the compiler turns into vector code, and sums whose order does not depend on the vector width.
+// exp for loops that the compiler turns into vector code, and sums whose order does not depend on the vector
+// width.
 #pragma once
 
 #include <bit>
@@ -10,8 +11,9 @@
 
 namespace lancet::host {
 
-/// e^x to 2 units in the last place for −87 <= x <= 88; smaller x give e^−87 ≈ 1.6e−38, larger e^88. Branchless.
-/// x = n·ln 2 + r with |r| <= ln 2 / 2, a polynomial in r (Cephes' expf coefficients), and 2^n by its bits.
+/// e^x to 2 units in the last place for −87 <= x <= 88; smaller x give e^−87 ≈ 1.6e−38, larger e^88.
+/// Branchless. x = n·ln 2 + r with |r| <= ln 2 / 2, a polynomial in r (Cephes' expf coefficients), and 2^n by
+/// its bits.
 [[nodiscard]] inline float exp(float x) {
   x = x < -87.0f ? -87.0f : x;
   x = x > 88.0f ? 88.0f : x;
@@ -25,13 +27,14 @@ namespace lancet::host {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  auto const power = (std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(12582912.0f) + 127) << 23;
+  auto const power = (std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(12582912.0f) + 127)
+                     << 23;
   return p * std::bit_cast<float>(power);
 }
 [[nodiscard]] inline double exp(double x) { return std::exp(x); }
 
-/// Adds up f(0) … f(n − 1) in 16 interleaved partial sums, then the partial sums in pairs: the same order on every
-/// machine, and vector code where the compiler sees fit. Appending zeros does not change the result.
+/// Adds up f(0) … f(n − 1) in 16 interleaved partial sums, then the partial sums in pairs: the same order on
+/// every machine, and vector code where the compiler sees fit. Appending zeros does not change the result.
 template <class Sum, class F>
 [[nodiscard]] Sum lane_sum(index n, F&& f) {
   Sum lanes[16] = {};
