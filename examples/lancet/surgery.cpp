@@ -391,11 +391,11 @@ void use_planted(common_options& common, surgery_options& o) {
 }
 
 void run_surgery(common_options& common, surgery_options o) {
-  if (common.model == "planted") use_planted(common, o);
-  for (auto const& [flag, value] : {std::pair{"--pairs", &o.pairs},
+  if (common.model == "planted" && !common.output.empty()) use_planted(common, o);
+  for (auto const& [flag, value] : {std::pair{"--output", &common.output},
+                                    {"--pairs", &o.pairs},
                                     {"--neutral", &o.neutral},
-                                    {"--held-out", &o.held_out},
-                                    {"--output", &common.output}})
+                                    {"--held-out", &o.held_out}})
     if (value->empty())
       throw usage_error(std::string("surgery: ") + flag +
                         " is required (with --model planted only --output)");
