@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lancet/surgery_cut.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <set>
+
+#include "lancet/io/intervention_folder.hpp"
+
+#include "lancet/compiled.hpp"
+
+namespace program {
+
+using namespace lancet;  // NOLINT: a program's own file
+using lancet::index;
+
+namespace {
+
+[[nodiscard]] objective choose_objective(std::string const& word) {
+  return choose<objective>("--objective", word,
+                           {{"squared_gap", squared_gap{}},
+                            {"counterfactual_gap", counterfactual_gap{}},
+                            {"hinge_gap", hinge_gap{}},
+                            {"harm_log_likelihood", harm_log_likelihood{}},
+                            {"unlikelihood", unlikelihood{}}});
+}
+
+[[nodiscard]] test_pairs as_test(std::vector<contrast_pair> pairs, std::string source) {
+  return {std::move(pairs), std::move(source)};
+}
+
+[[nodiscard]] index lowest_layer(circuit const& c) {
+  index lowest = c.units.at(0).layer;
+  for (unit const& u : c.units) lowest = std::min(lowest, u.layer);
+  return lowest;
+}
+
+}  // namespace
+
+circuit first_units(circuit const& all, index n) {
+  circuit out = all;
+  auto const count = std::min(all.units.size(), static_cast<std::size_t>(n));
+  out.units.resize(count);
+  out.effects.resize(count);
+  out.rule = "top " + std::to_string(count) + " by |effect|";
+  return out;
+}
+
+circuit control_circuit(circuit const& found, architecture const& arch, std::uint64_t seed, index draw) {
+  index const from = lowest_layer(found);
+  circuit out = found;
+  out.units.clear();
+  philox_stream const stream = philox_stream(seed, "control_circuit").at(draw, std::ssize(found.units));
+  std::set<unit> taken(found.units.begin(), found.units.end());
+  for (unit const& u : found.units) {
+    std::vector<unit> pool;
+    for (index l = from; l < arch.layers; ++l)
+      for (index n = 0; n < columns_of(arch, u.kind).count; ++n)
+        if (unit const other{u.kind, l, n, -1}; !taken.contains(other)) pool.push_back(other);
+    if (pool.empty()) break;
+    out.units.push_back(pool[stream.below(static_cast<std::uint64_t>(out.units.size()), pool.size())]);
+    taken.insert(out.units.back());
+  }
+  out.effects.assign(out.units.size(), 0);
+  out.rule = "random units of the same kinds, layers " + std::to_string(from) + " to " +
+             std::to_string(arch.layers - 1) + ", draw " + std::to_string(draw);
+  return out;
+}
+
+std::string trial_name(circuit const& found, index draw) {
+  return "size-" + std::to_string(found.units.size()) + (draw < 0 ? "" : "-random-" + std::to_string(draw));
+}
+
+workshop::workshop(model_type const& model, common_options const& common, surgery_options const& o,
+                   surgery_data const& data)
+    : model_(model),
+      common_(common),
+      options_(o),
+      data_(data),
+      training_{.objective = choose_objective(o.objective)} {
+  training_.keep_weight = data.keep.empty() ? 0 : o.keep_weight;
+  training_.norm_weight = o.norm_weight;
+  training_.steps = o.steps;
+  training_.harm_batch = o.batch;
+  training_.keep_batch = o.keep_batch;
+  training_.schedule = {decay_shape::cosine, o.learning_rate, 0, std::min<index>(5, o.steps / 4), o.steps};
+  training_.clip = 1;
+  training_.validate_every = std::max<index>(1, o.steps / 6);
+  training_.seed = common.seed;
+  sees_.harm = data.pairs.train().pairs;
+  sees_.validation = data.pairs.validation().pairs;
+  for (auto const& [name, file] : data.keep) {
+    sees_.keep.insert(sees_.keep.end(), file.train().pairs.begin(), file.train().pairs.end());
+    sees_.keep_validation.insert(sees_.keep_validation.end(), file.validation().pairs.begin(),
+                                 file.validation().pairs.end());
+  }
+  if (o.norm_weight > 0) sees_.text = data.neutral;
+}
+
+void workshop::prepare(std::vector<index> layers) {
+  say(common_, "reading the frozen model on the training data");
+  cache_ = std::make_shared<training_cache<backend> const>(model_, sees_, training_.objective, layers);
+  validation_data unseen{as_test(sees_.validation, "validation")};
+  if (!sees_.keep_validation.empty())
+    unseen.keep.emplace_back("keep", as_test(sees_.keep_validation, "validation"));
+  judge_.emplace(model_, std::move(unseen), log_odds{}, std::move(layers));
+}
+
+intervention<backend> workshop::make(circuit const& c, std::string const& name) {
+  std::string const folder = common_.output + "/trials/" + name;
+  if (detail::is_folder(folder)) {
+    intervention<backend> kept = load_intervention(folder, model_);
+    if (kept.circuit().units == c.units) return kept;
+  }
+  intervention<backend> out = make_intervention<backend>(
+      circuit_breaker{.rank = options_.rank, .alpha = 2.0 * static_cast<double>(options_.rank)},
+      model_.arch(), model_.identity(), c, common_.seed);
+  trainer<backend>(model_, out, sees_, training_, cache_).run();
+  out.trained_on_source = data_.pairs.path();
+  save_intervention(folder, out);
+  return out;
+}
+
+trial workshop::judge(intervention<backend>& made) {
+  validation_result const r = judge_.value()(made);
+  trial out{made.circuit(), r.harm.reduction};
+  for (keep_measure const& k : r.keep) {
+    out.keep_change = k.accuracy_after - k.accuracy_before;
+    out.keep_share = k.mean_after / k.mean_before;
+  }
+  return out;
+}
+
+intervention<backend> find_cut(model_type const& model, common_options const& common,
+                               surgery_options const& o, workshop& shop, circuit const& ranked,
+                               surgery_results& r) {
+  auto const start = std::chrono::steady_clock::now();
+  std::vector<index> layers;
+  for (index const n : o.sizes) layers.push_back(lowest_layer(first_units(ranked, n)));
+  shop.prepare(layers);
+  progress bar(progress_of(common, "training, at most", std::ssize(o.sizes) * (1 + o.draws)));
+  std::optional<intervention<backend>> chosen;
+  bool reached = false;
+  double best = -1;
+  for (index const n : o.sizes) {
+    if (reached && !o.every_size) break;
+    circuit const found = first_units(ranked, n);
+    intervention<backend> made = shop.make(found, trial_name(found));
+    surgery_size size{n, shop.judge(made), {}};
+    bar.advance();
+    bool const holds = size.found.keep_change >= -0.02;
+    char line[160];
+    std::snprintf(
+        line, sizeof line,
+        "%td units: on validation the gap falls by %.0f %%, accuracy of what to keep moves by %+.1f points",
+        n, 100 * size.found.reduction, 100 * size.found.keep_change);
+    say(common, line);
+    double const score = holds ? size.found.reduction : size.found.reduction - 1;
+    if (!reached && score > best) {
+      best = score;
+      chosen.emplace(std::move(made));
+    }
+    reached = reached || (holds && size.found.reduction >= o.target);
+    for (index d = 0; d < o.draws; ++d) {
+      intervention<backend> other =
+          shop.make(control_circuit(found, model.arch(), common.seed, d), trial_name(found, d));
+      size.random.push_back(shop.judge(other));
+      bar.advance();
+    }
+    r.sizes.push_back(std::move(size));
+  }
+  r.training_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return std::move(*chosen);
+}
+
+}  // namespace program
