@@ -126,8 +126,8 @@ BOOST_AUTO_TEST_CASE(entries) {
 }
 
 BOOST_AUTO_TEST_CASE(axes) {
-  auto const shape = [](std::string const& axes, std::string_view sentence) {
-    refused_entry(R"({"dtype": "F32", "shape": )" + axes + R"(, "data_offsets": [0, 16]})", sentence);
+  auto const shape = [](std::string const& list, std::string_view sentence) {
+    refused_entry(R"({"dtype": "F32", "shape": )" + list + R"(, "data_offsets": [0, 16]})", sentence);
   };
   shape("4", "tensor 'w': shape: got 4, expected a list");
   shape("[-4]", "tensor 'w': shape[0]: got -4, expected an integer from 0 to 18446744073709551615");
