@@ -277,7 +277,7 @@ class Study(ProgramTest):
         harm, tests = report["harm"], [line for line in support.pair_lines() if line["split"] == "test"]
         self.assertEqual(harm["items"], len(tests))
         self.assertAlmostEqual(harm["reduction"], 1 - harm["after"] / harm["before"], places=9)
-        self.assertEqual([k["name"] for k in report["keep"]], ["perplexity", "keep_accuracy"])
+        self.assertEqual([k["name"] for k in report["keep"]], ["perplexity", "keep_accuracy", "keep_log_odds"])
         self.assertEqual(report["controls"][0]["reduction"], 0)  # strength 0 changes nothing
         path = write_lines(self.folder / "after.jsonl", [{"text": line["clean"], "continuation": line[key]} for line in tests for key in ("answer", "contrast")])
         totals = [line["total"] for line in self.json_of("score", "-m", "m", "--input", path, "--intervention", "cut")]

@@ -10,7 +10,8 @@
 
 namespace lancet {
 
-// clang-format off: a firing is one line, so that the code-generation test can strip it.
+// A firing is one line, so that the code-generation test can strip it.
+// clang-format off
 
 template <class B, class Arch, class H>
 class backward_pass {
@@ -18,29 +19,23 @@ class backward_pass {
   backward_pass(transformer<B, Arch> const& model, H& hooks, workspace<B>& ws)
       : model_(model), arch_(model.arch()), hooks_(hooks), ws_(ws) {}
 
-  /// From the gradient of the rows read, before or after this call through `logits` or directly: g_final [M,
-  /// D]. Leaves the gradient of the residual after the last layer in ws.g_resid.
+  /// From the gradient of the rows read, before or after this call through `logits` or directly: g_final [M, D].
+  /// Leaves the gradient of the residual after the last layer in ws.g_resid.
   void read(tensor<B>& g_final) {
     if (ws_.kind != pass_kind::record)
-      throw usage_error(
-          "backward: got a workspace of a forward pass that kept nothing, expected one of pass_kind::record");
+      throw usage_error("backward: got a workspace of a forward pass that kept nothing, expected one of pass_kind::record");
     readout_values<B>& r = ws_.readout;
-    ops::detail::same_shape("backward (g_final)", std::ssize(r.rows), arch_.width, g_final.rows(),
-                            g_final.cols());
+    ops::detail::same_shape("backward (g_final)", std::ssize(r.rows), arch_.width, g_final.rows(), g_final.cols());
     place where = at(arch_.layers);
     where.rows = r.rows;
-    if constexpr (H::template lists_backward<site::final>)
-      hooks_.template fire_adjoint<site::final, B>(ws_.keeps, g_final.all(), where);
+    if constexpr (H::template lists_backward<site::final>) hooks_.template fire_adjoint<site::final, B>(ws_.keeps, g_final.all(), where);
     index const m = std::ssize(r.rows);
     ws_.g_scale.resize(m, 1);
     ws_.g_branch.resize(m, arch_.width);
     ops::fill<B>(ws_.g_branch.all(), 0);
-    ops::norm_apply_adjoint<B>(g_final, r.resid, r.norm.mean, r.norm.scale,
-                               model_.weights().final_norm.weight, g_final.all(), ws_.g_scale.all());
-    if constexpr (H::template lists_backward<site::final_scale>)
-      hooks_.template fire_adjoint<site::final_scale, B>(ws_.keeps, ws_.g_scale.all(), where);
-    ops::norm_scale_adjoint<B>(arch_.norm, g_final, ws_.g_scale, r.resid, r.norm.mean, r.norm.raw_scale,
-                               ws_.g_branch.all());
+    ops::norm_apply_adjoint<B>(g_final, r.resid, r.norm.mean, r.norm.scale, model_.weights().final_norm.weight, g_final.all(), ws_.g_scale.all());
+    if constexpr (H::template lists_backward<site::final_scale>) hooks_.template fire_adjoint<site::final_scale, B>(ws_.keeps, ws_.g_scale.all(), where);
+    ops::norm_scale_adjoint<B>(arch_.norm, g_final, ws_.g_scale, r.resid, r.norm.mean, r.norm.raw_scale, ws_.g_branch.all());
     ws_.g_resid.resize(ws_.rows, arch_.width);
     ops::fill<B>(ws_.g_resid.all(), 0);
     ops::scatter_add_rows<B>(ws_.g_branch, r.rows, ws_.g_resid.all());
@@ -50,8 +45,7 @@ class backward_pass {
   void logits(tensor<B>& g_logits, tensor<B>& g_final) {
     place where = at(arch_.layers);
     where.rows = ws_.readout.rows;
-    if constexpr (H::template lists_backward<site::logits>)
-      hooks_.template fire_adjoint<site::logits, B>(ws_.keeps, g_logits.all(), where);
+    if constexpr (H::template lists_backward<site::logits>) hooks_.template fire_adjoint<site::logits, B>(ws_.keeps, g_logits.all(), where);
     ops::linear_adjoint<B>(g_logits, model_.weights().unembed(), g_final.all(), true);
   }
 
@@ -59,23 +53,19 @@ class backward_pass {
   void layer(index l) {
     layer_values<B>& v = ws_.layer(l);
     layer_weights<B> const& w = model_.weights().layers[static_cast<std::size_t>(l)];
-    if constexpr (H::template lists_backward<site::resid_post>)
-      hooks_.template fire_adjoint<site::resid_post, B>(ws_.keeps, ws_.g_resid.all(), at(l));
+    if constexpr (H::template lists_backward<site::resid_post>) hooks_.template fire_adjoint<site::resid_post, B>(ws_.keeps, ws_.g_resid.all(), at(l));
     ws_.g_branch.resize(ws_.rows, arch_.width);
     ws_.g_norm.resize(ws_.rows, arch_.width);
     ws_.g_scale.resize(ws_.rows, 1);
     mlp_block(l, v, w);
-    if constexpr (H::template lists_backward<site::resid_mid>)
-      hooks_.template fire_adjoint<site::resid_mid, B>(ws_.keeps, ws_.g_resid.all(), at(l));
+    if constexpr (H::template lists_backward<site::resid_mid>) hooks_.template fire_adjoint<site::resid_mid, B>(ws_.keeps, ws_.g_resid.all(), at(l));
     attention_block(l, v, w);
-    if constexpr (H::template lists_backward<site::resid_pre>)
-      hooks_.template fire_adjoint<site::resid_pre, B>(ws_.keeps, ws_.g_resid.all(), at(l));
+    if constexpr (H::template lists_backward<site::resid_pre>) hooks_.template fire_adjoint<site::resid_pre, B>(ws_.keeps, ws_.g_resid.all(), at(l));
   }
 
   /// After layer 0: the gradient at the embedding, before positions were added.
   void embed() {
-    if constexpr (H::template lists_backward<site::embed>)
-      hooks_.template fire_adjoint<site::embed, B>(ws_.keeps, ws_.g_resid.all(), at(0));
+    if constexpr (H::template lists_backward<site::embed>) hooks_.template fire_adjoint<site::embed, B>(ws_.keeps, ws_.g_resid.all(), at(0));
   }
 
   void end() { hooks_.end(pass_kind::backward); }
@@ -84,128 +74,88 @@ class backward_pass {
   void mlp_block(index l, layer_values<B>& v, layer_weights<B> const& w) {
     bool const gated = arch_.mlp == mlp_kind::gated;
     B::copy(ws_.g_resid, ws_.g_branch.all());  // mlp_out
-    if constexpr (H::template lists_backward<site::mlp_out>)
-      hooks_.template fire_adjoint<site::mlp_out, B>(ws_.keeps, ws_.g_branch.all(), at(l));
-    if constexpr (H::template lists_backward<site::mlp_sum>)
-      hooks_.template fire_adjoint<site::mlp_sum, B>(ws_.keeps, ws_.g_branch.all(), at(l));
+    if constexpr (H::template lists_backward<site::mlp_out>) hooks_.template fire_adjoint<site::mlp_out, B>(ws_.keeps, ws_.g_branch.all(), at(l));
+    if constexpr (H::template lists_backward<site::mlp_sum>) hooks_.template fire_adjoint<site::mlp_sum, B>(ws_.keeps, ws_.g_branch.all(), at(l));
     ws_.g_post.resize(ws_.rows, arch_.mlp_width);
     ops::linear_adjoint<B>(ws_.g_branch, w.down.weight, ws_.g_post.all());
-    if constexpr (H::template lists_backward<site::linear<proj::down>>)
-      hooks_.template fire_linear_adjoint<site::linear<proj::down>, B>(v.mlp_post, ws_.g_post.all(),
-                                                                       ws_.g_branch, at(l));
-    if constexpr (H::template lists_backward<site::mlp_post>)
-      hooks_.template fire_adjoint<site::mlp_post, B>(ws_.keeps, ws_.g_post.all(), at(l));
+    if constexpr (H::template lists_backward<site::linear<proj::down>>) hooks_.template fire_linear_adjoint<site::linear<proj::down>, B>(v.mlp_post, ws_.g_post.all(), ws_.g_branch, at(l));
+    if constexpr (H::template lists_backward<site::mlp_post>) hooks_.template fire_adjoint<site::mlp_post, B>(ws_.keeps, ws_.g_post.all(), at(l));
 
     sizes<Arch> const n(arch_);
     ws_.g_mlp.resize(ws_.rows, n.mlp_in);
-    view<B> const gate = v.mlp_pre.all().col_range(0, arch_.mlp_width);  // [R, F]
-    view<B> const up =
-        gated ? v.mlp_pre.all().col_range(arch_.mlp_width, arch_.mlp_width) : view<B>{};  // [R, F]
-    view<B> const g_gate = ws_.g_mlp.all().col_range(0, arch_.mlp_width);                 // [R, F]
-    view<B> const g_up =
-        gated ? ws_.g_mlp.all().col_range(arch_.mlp_width, arch_.mlp_width) : view<B>{};  // [R, F]
+    view<B> const gate = v.mlp_pre.all().col_range(0, arch_.mlp_width);                                     // [R, F]
+    view<B> const up = gated ? v.mlp_pre.all().col_range(arch_.mlp_width, arch_.mlp_width) : view<B>{};     // [R, F]
+    view<B> const g_gate = ws_.g_mlp.all().col_range(0, arch_.mlp_width);                                   // [R, F]
+    view<B> const g_up = gated ? ws_.g_mlp.all().col_range(arch_.mlp_width, arch_.mlp_width) : view<B>{};   // [R, F]
     ops::activation_adjoint<B>(arch_.activation, ws_.g_post, gate, up, g_gate, g_up);
-    if constexpr (H::template lists_backward<site::mlp_up>)
-      if (gated) hooks_.template fire_adjoint<site::mlp_up, B>(ws_.keeps, g_up, at(l));
-    if constexpr (H::template lists_backward<site::mlp_pre>)
-      hooks_.template fire_adjoint<site::mlp_pre, B>(ws_.keeps, g_gate, at(l));
+    if constexpr (H::template lists_backward<site::mlp_up>) if (gated) hooks_.template fire_adjoint<site::mlp_up, B>(ws_.keeps, g_up, at(l));
+    if constexpr (H::template lists_backward<site::mlp_pre>) hooks_.template fire_adjoint<site::mlp_pre, B>(ws_.keeps, g_gate, at(l));
     ops::linear_adjoint<B>(ws_.g_mlp, w.mlp_in.weight, ws_.g_norm.all());
-    if constexpr (H::template lists_backward<site::linear<proj::up>>)
-      hooks_.template fire_linear_adjoint<site::linear<proj::up>, B>(v.mlp_norm.out, ws_.g_norm.all(),
-                                                                     gated ? g_up : g_gate, at(l));
-    if constexpr (H::template lists_backward<site::linear<proj::gate>>)
-      if (gated)
-        hooks_.template fire_linear_adjoint<site::linear<proj::gate>, B>(v.mlp_norm.out, ws_.g_norm.all(),
-                                                                         g_gate, at(l));
-    norm_adjoint<site::mlp_in, site::mlp_scale, site::mlp_norm>(l, v.resid_mid, v.mlp_in, v.mlp_norm,
-                                                                w.mlp_norm);
+    if constexpr (H::template lists_backward<site::linear<proj::up>>) hooks_.template fire_linear_adjoint<site::linear<proj::up>, B>(v.mlp_norm.out, ws_.g_norm.all(), gated ? g_up : g_gate, at(l));
+    if constexpr (H::template lists_backward<site::linear<proj::gate>>) if (gated) hooks_.template fire_linear_adjoint<site::linear<proj::gate>, B>(v.mlp_norm.out, ws_.g_norm.all(), g_gate, at(l));
+    norm_adjoint<site::mlp_in, site::mlp_scale, site::mlp_norm>(l, v.resid_mid, v.mlp_in, v.mlp_norm, w.mlp_norm);
   }
 
   void attention_block(index l, layer_values<B>& v, layer_weights<B> const& w) {
     sizes<Arch> const n(arch_);
     B::copy(ws_.g_resid, ws_.g_branch.all());  // attn_out
-    if constexpr (H::template lists_backward<site::attn_out>)
-      hooks_.template fire_adjoint<site::attn_out, B>(ws_.keeps, ws_.g_branch.all(), at(l));
-    if constexpr (H::template lists_backward<site::attn_sum>)
-      hooks_.template fire_adjoint<site::attn_sum, B>(ws_.keeps, ws_.g_branch.all(), at(l));
+    if constexpr (H::template lists_backward<site::attn_out>) hooks_.template fire_adjoint<site::attn_out, B>(ws_.keeps, ws_.g_branch.all(), at(l));
+    if constexpr (H::template lists_backward<site::attn_sum>) hooks_.template fire_adjoint<site::attn_sum, B>(ws_.keeps, ws_.g_branch.all(), at(l));
     ws_.g_z.resize(ws_.rows, n.q);
     bool head_out = false;
     if constexpr (listened<H, site::head_out>) head_out = hooks_.template wants<site::head_out>(l);
     if (head_out) {
       ws_.g_wide.resize(ws_.rows, arch_.heads * arch_.width);
-      for (index h = 0; h < arch_.heads; ++h)
-        B::copy(ws_.g_branch, ws_.g_wide.all().col_range(h * arch_.width, arch_.width));
-      if constexpr (H::template lists_backward<site::head_out>)
-        hooks_.template fire_adjoint<site::head_out, B>(ws_.keeps, ws_.g_wide.all(), at(l));
+      for (index h = 0; h < arch_.heads; ++h) B::copy(ws_.g_branch, ws_.g_wide.all().col_range(h * arch_.width, arch_.width));
+      if constexpr (H::template lists_backward<site::head_out>) hooks_.template fire_adjoint<site::head_out, B>(ws_.keeps, ws_.g_wide.all(), at(l));
       head_out_adjoint(arch_, w.o.weight, ws_.g_wide, ws_.g_z);
     } else {
       ops::linear_adjoint<B>(ws_.g_branch, w.o.weight, ws_.g_z.all());
     }
-    if constexpr (H::template lists_backward<site::linear<proj::o>>)
-      hooks_.template fire_linear_adjoint<site::linear<proj::o>, B>(v.z, ws_.g_z.all(), ws_.g_branch, at(l));
-    if constexpr (H::template lists_backward<site::z>)
-      hooks_.template fire_adjoint<site::z, B>(ws_.keeps, ws_.g_z.all(), at(l));
+    if constexpr (H::template lists_backward<site::linear<proj::o>>) hooks_.template fire_linear_adjoint<site::linear<proj::o>, B>(v.z, ws_.g_z.all(), ws_.g_branch, at(l));
+    if constexpr (H::template lists_backward<site::z>) hooks_.template fire_adjoint<site::z, B>(ws_.keeps, ws_.g_z.all(), at(l));
 
     ws_.g_qkv.resize(ws_.rows, n.qkv);
     ops::fill<B>(ws_.g_qkv.all(), 0);
     attention_adjoint(l, v);
-    view<B> const gq = ws_.g_qkv.all().col_range(0, n.q);            // [R, H·d]
-    view<B> const gk = ws_.g_qkv.all().col_range(n.q, n.kv);         // [R, G·d]
-    view<B> const gv = ws_.g_qkv.all().col_range(n.q + n.kv, n.kv);  // [R, G·d]
-    if constexpr (H::template lists_backward<site::rot_k>)
-      hooks_.template fire_adjoint<site::rot_k, B>(ws_.keeps, gk, at(l));
-    if constexpr (H::template lists_backward<site::rot_q>)
-      hooks_.template fire_adjoint<site::rot_q, B>(ws_.keeps, gq, at(l));
+    view<B> const gq = ws_.g_qkv.all().col_range(0, n.q);              // [R, H·d]
+    view<B> const gk = ws_.g_qkv.all().col_range(n.q, n.kv);           // [R, G·d]
+    view<B> const gv = ws_.g_qkv.all().col_range(n.q + n.kv, n.kv);    // [R, G·d]
+    if constexpr (H::template lists_backward<site::rot_k>) hooks_.template fire_adjoint<site::rot_k, B>(ws_.keeps, gk, at(l));
+    if constexpr (H::template lists_backward<site::rot_q>) hooks_.template fire_adjoint<site::rot_q, B>(ws_.keeps, gq, at(l));
     if (arch_.positions == position_kind::rope)
       ops::rope<B>(ws_.rope, ops::turn::backward, arch_.head_dim, ws_.g_qkv.all().col_range(0, n.q + n.kv));
-    if constexpr (H::template lists_backward<site::v>)
-      hooks_.template fire_adjoint<site::v, B>(ws_.keeps, gv, at(l));
-    if constexpr (H::template lists_backward<site::k>)
-      hooks_.template fire_adjoint<site::k, B>(ws_.keeps, gk, at(l));
-    if constexpr (H::template lists_backward<site::q>)
-      hooks_.template fire_adjoint<site::q, B>(ws_.keeps, gq, at(l));
+    if constexpr (H::template lists_backward<site::v>) hooks_.template fire_adjoint<site::v, B>(ws_.keeps, gv, at(l));
+    if constexpr (H::template lists_backward<site::k>) hooks_.template fire_adjoint<site::k, B>(ws_.keeps, gk, at(l));
+    if constexpr (H::template lists_backward<site::q>) hooks_.template fire_adjoint<site::q, B>(ws_.keeps, gq, at(l));
 
     if (split_inputs_wanted<H>(hooks_, l)) {
       split_inputs<B, Arch, H>{arch_, hooks_, ws_}.backward(l, v, w, at(l));
       return;
     }
     ops::linear_adjoint<B>(ws_.g_qkv, w.qkv.weight, ws_.g_norm.all());
-    if constexpr (H::template lists_backward<site::linear<proj::v>>)
-      hooks_.template fire_linear_adjoint<site::linear<proj::v>, B>(v.attn_norm.out, ws_.g_norm.all(), gv,
-                                                                    at(l));
-    if constexpr (H::template lists_backward<site::linear<proj::k>>)
-      hooks_.template fire_linear_adjoint<site::linear<proj::k>, B>(v.attn_norm.out, ws_.g_norm.all(), gk,
-                                                                    at(l));
-    if constexpr (H::template lists_backward<site::linear<proj::q>>)
-      hooks_.template fire_linear_adjoint<site::linear<proj::q>, B>(v.attn_norm.out, ws_.g_norm.all(), gq,
-                                                                    at(l));
-    norm_adjoint<site::attn_in, site::attn_scale, site::attn_norm>(l, v.resid_pre, v.attn_in, v.attn_norm,
-                                                                   w.attn_norm);
+    if constexpr (H::template lists_backward<site::linear<proj::v>>) hooks_.template fire_linear_adjoint<site::linear<proj::v>, B>(v.attn_norm.out, ws_.g_norm.all(), gv, at(l));
+    if constexpr (H::template lists_backward<site::linear<proj::k>>) hooks_.template fire_linear_adjoint<site::linear<proj::k>, B>(v.attn_norm.out, ws_.g_norm.all(), gk, at(l));
+    if constexpr (H::template lists_backward<site::linear<proj::q>>) hooks_.template fire_linear_adjoint<site::linear<proj::q>, B>(v.attn_norm.out, ws_.g_norm.all(), gq, at(l));
+    norm_adjoint<site::attn_in, site::attn_scale, site::attn_norm>(l, v.resid_pre, v.attn_in, v.attn_norm, w.attn_norm);
   }
 
   /// g_resid += the gradient through one branch's norm, from ws.g_norm.
   template <class In, class Scale, class Norm>
-  void norm_adjoint(index l, tensor<B>& residual, tensor<B>& own_input, norm_values<B>& values,
-                    norm_weights<B> const& w) {
-    if constexpr (H::template lists_backward<Norm>)
-      hooks_.template fire_adjoint<Norm, B>(ws_.keeps, ws_.g_norm.all(), at(l));
+  void norm_adjoint(index l, tensor<B>& residual, tensor<B>& own_input, norm_values<B>& values, norm_weights<B> const& w) {
+    if constexpr (H::template lists_backward<Norm>) hooks_.template fire_adjoint<Norm, B>(ws_.keeps, ws_.g_norm.all(), at(l));
     bool own = false;
     if constexpr (listened<H, In>) own = hooks_.template wants<In>(l);
     const_view<B> const in = own ? own_input.all() : residual.all();
-    ops::norm_apply_adjoint<B>(ws_.g_norm, in, values.mean, values.scale, w.weight, ws_.g_norm.all(),
-                               ws_.g_scale.all());
-    if constexpr (H::template lists_backward<Scale>)
-      hooks_.template fire_adjoint<Scale, B>(ws_.keeps, ws_.g_scale.all(), at(l));
+    ops::norm_apply_adjoint<B>(ws_.g_norm, in, values.mean, values.scale, w.weight, ws_.g_norm.all(), ws_.g_scale.all());
+    if constexpr (H::template lists_backward<Scale>) hooks_.template fire_adjoint<Scale, B>(ws_.keeps, ws_.g_scale.all(), at(l));
     if (!own) {
-      ops::norm_scale_adjoint<B>(arch_.norm, ws_.g_norm, ws_.g_scale, in, values.mean, values.raw_scale,
-                                 ws_.g_resid.all());
+      ops::norm_scale_adjoint<B>(arch_.norm, ws_.g_norm, ws_.g_scale, in, values.mean, values.raw_scale, ws_.g_resid.all());
       return;
     }
     ops::fill<B>(ws_.g_branch.all(), 0);
-    ops::norm_scale_adjoint<B>(arch_.norm, ws_.g_norm, ws_.g_scale, in, values.mean, values.raw_scale,
-                               ws_.g_branch.all());
-    if constexpr (H::template lists_backward<In>)
-      hooks_.template fire_adjoint<In, B>(ws_.keeps, ws_.g_branch.all(), at(l));
+    ops::norm_scale_adjoint<B>(arch_.norm, ws_.g_norm, ws_.g_scale, in, values.mean, values.raw_scale, ws_.g_branch.all());
+    if constexpr (H::template lists_backward<In>) hooks_.template fire_adjoint<In, B>(ws_.keeps, ws_.g_branch.all(), at(l));
     ops::axpy<B>(1, ws_.g_branch, ws_.g_resid.all());
   }
 
@@ -219,17 +169,12 @@ class backward_pass {
       view<B> const g = ws_.g_qkv.all().row_range(s.row, s.rows);
       const_view<B> before_k{}, before_v{};
       if (s.prefix >= 0) {
-        auto const& cached =
-            ws_.prefixes[static_cast<std::size_t>(s.prefix)]->layers[static_cast<std::size_t>(l)];
+        auto const& cached = ws_.prefixes[static_cast<std::size_t>(s.prefix)]->layers[static_cast<std::size_t>(l)];
         before_k = cached.keys.all().row_range(0, s.first_position);
         before_v = cached.values.all().row_range(0, s.first_position);
       }
-      ws_.parts.push_back({rows.col_range(0, n.q),
-                           {before_k, rows.col_range(n.q, n.kv)},
-                           {before_v, rows.col_range(n.q + n.kv, n.kv)},
-                           v.z.all().row_range(s.row, s.rows)});
-      ws_.part_gradients.push_back({ws_.g_z.all().row_range(s.row, s.rows), g.col_range(0, n.q),
-                                    g.col_range(n.q, n.kv), g.col_range(n.q + n.kv, n.kv)});
+      ws_.parts.push_back({rows.col_range(0, n.q), {before_k, rows.col_range(n.q, n.kv)}, {before_v, rows.col_range(n.q + n.kv, n.kv)}, v.z.all().row_range(s.row, s.rows)});
+      ws_.part_gradients.push_back({ws_.g_z.all().row_range(s.row, s.rows), g.col_range(0, n.q), g.col_range(n.q, n.kv), g.col_range(n.q + n.kv, n.kv)});
     }
     bool patterns = false;
     if constexpr (listened<H, site::scores> || listened<H, site::pattern>)
@@ -243,15 +188,11 @@ class backward_pass {
       place where = at(l);
       where.segment = static_cast<index>(i);
       g_pattern_.resize(p.pattern.rows(), p.pattern.cols());
-      ops::attention_mix_adjoint<B>(shape, ws_.part_gradients[i].gz, p.pattern, ws_.parts[i].values,
-                                    g_pattern_.all(), ws_.part_gradients[i].gv);
-      if constexpr (H::template lists_backward<site::pattern>)
-        hooks_.template fire_adjoint<site::pattern, B>(ws_.keeps, g_pattern_.all(), where);
+      ops::attention_mix_adjoint<B>(shape, ws_.part_gradients[i].gz, p.pattern, ws_.parts[i].values, g_pattern_.all(), ws_.part_gradients[i].gv);
+      if constexpr (H::template lists_backward<site::pattern>) hooks_.template fire_adjoint<site::pattern, B>(ws_.keeps, g_pattern_.all(), where);
       ops::causal_softmax_adjoint<B>(p.softmax, g_pattern_.all());
-      if constexpr (H::template lists_backward<site::scores>)
-        hooks_.template fire_adjoint<site::scores, B>(ws_.keeps, g_pattern_.all(), where);
-      ops::attention_scores_adjoint<B>(shape, g_pattern_, ws_.parts[i].q, ws_.parts[i].keys,
-                                       ws_.part_gradients[i].gq, ws_.part_gradients[i].gk);
+      if constexpr (H::template lists_backward<site::scores>) hooks_.template fire_adjoint<site::scores, B>(ws_.keeps, g_pattern_.all(), where);
+      ops::attention_scores_adjoint<B>(shape, g_pattern_, ws_.parts[i].q, ws_.parts[i].keys, ws_.part_gradients[i].gq, ws_.part_gradients[i].gk);
     }
   }
 

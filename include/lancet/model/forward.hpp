@@ -12,7 +12,8 @@
 
 namespace lancet {
 
-// clang-format off: a firing is one line, so that the code-generation test can strip it.
+// A firing is one line, so that the code-generation test can strip it.
+// clang-format off
 
 /// One pass over one workspace; the parts are public so that a sweep can let rows join at their layer.
 template <class B, class Arch, class H>
@@ -21,17 +22,15 @@ class forward_pass {
   forward_pass(transformer<B, Arch> const& model, H& hooks, workspace<B>& ws, pass_kind kind)
       : model_(model), arch_(model.arch()), hooks_(hooks), ws_(ws), kind_(kind) {}
 
-  /// Takes over the rows' places, checks them, and binds the hooks. A pass that will be differentiated keeps
-  /// the values of the layers that the hooks' gradients reach.
-  void begin(std::span<segment const> segments,
-             std::span<std::shared_ptr<kv_cache<B> const> const> prefixes) {
+  /// Takes over the rows' places, checks them, and binds the hooks. A pass that will be differentiated keeps the values
+  /// of the layers that the hooks' gradients reach.
+  void begin(std::span<segment const> segments, std::span<std::shared_ptr<kv_cache<B> const> const> prefixes) {
     ws_.kind = kind_;
     ws_.segments.assign(segments.begin(), segments.end());
     ws_.prefixes.assign(prefixes.begin(), prefixes.end());
     check_segments();
     hooks_.template begin<B>(shape());
-    ws_.first_kept =
-        kind_ == pass_kind::record ? std::min(hooks_.lowest_gradient(), arch_.layers) : arch_.layers;
+    ws_.first_kept = kind_ == pass_kind::record ? std::min(hooks_.lowest_gradient(), arch_.layers) : arch_.layers;
     ws_.values.resize(static_cast<std::size_t>(arch_.layers - ws_.first_kept + 1));
     place_rows();
     require_sites();
@@ -47,8 +46,7 @@ class forward_pass {
       for (index i = 0; i < s.rows; ++i) ws_.positions.push_back(s.first_position + i);
     }
     ws_.rows = std::ssize(ws_.positions);
-    if (arch_.positions == position_kind::rope)
-      ws_.rope.build(ws_.positions, arch_.rotary_dims, arch_.rope_base);
+    if (arch_.positions == position_kind::rope) ws_.rope.build(ws_.positions, arch_.rotary_dims, arch_.rope_base);
   }
 
   /// resid_pre of layer 0 from token ids.
@@ -56,16 +54,14 @@ class forward_pass {
     layer_values<B>& v = ws_.layer(0);
     v.resid_pre.resize(ws_.rows, arch_.width);
     if (std::ssize(tokens) != ws_.rows)
-      fail_expected("forward", std::to_string(tokens.size()) + " tokens",
-                    "one for each of " + std::to_string(ws_.rows) + " rows");
+      fail_expected("forward", std::to_string(tokens.size()) + " tokens", "one for each of " + std::to_string(ws_.rows) + " rows");
     ids_.assign(tokens.begin(), tokens.end());
     for (index const id : ids_)
       if (id < 0 || id >= arch_.vocabulary)
         fail_expected("forward", "token id " + std::to_string(id),
                       "an id below the vocabulary's size " + std::to_string(arch_.vocabulary));
     model_.weights().embedding.gather(ids_, v.resid_pre);  // [R, D]
-    if constexpr (H::template lists<site::embed>)
-      hooks_.template fire<site::embed, B>(ws_.keeps, v.resid_pre.all(), at(0));
+    if constexpr (H::template lists<site::embed>) hooks_.template fire<site::embed, B>(ws_.keeps, v.resid_pre.all(), at(0));
     if (arch_.positions == position_kind::learned) {
       scratch_.resize(ws_.rows, arch_.width);
       ops::gather_rows<B>(model_.weights().positions, ws_.positions, scratch_.all());
@@ -79,13 +75,11 @@ class forward_pass {
     v.resize(arch_, ws_.rows);
     attention_block(l, v, model_.weights().layers[static_cast<std::size_t>(l)]);
     mlp_block(l, v, model_.weights().layers[static_cast<std::size_t>(l)]);
-    tensor<B>& next =
-        l + 1 < arch_.layers ? ws_.layer(l + 1).resid_pre : ws_.resid_last;  // may be resid_pre itself
+    tensor<B>& next = l + 1 < arch_.layers ? ws_.layer(l + 1).resid_pre : ws_.resid_last;  // may be resid_pre itself
     next.resize(ws_.rows, arch_.width);
     B::copy(v.resid_mid, next.all());
     ops::axpy<B>(1, v.mlp_out, next.all());
-    if constexpr (H::template lists<site::resid_post>)
-      hooks_.template fire<site::resid_post, B>(ws_.keeps, next.all(), at(l));
+    if constexpr (H::template lists<site::resid_post>) hooks_.template fire<site::resid_post, B>(ws_.keeps, next.all(), at(l));
   }
 
   /// Final norm of the chosen rows: ws.readout.norm.out [M, D].
@@ -93,8 +87,7 @@ class forward_pass {
     readout_values<B>& r = ws_.readout;
     for (index const row : rows)
       if (row < 0 || row >= ws_.rows)
-        fail_expected("forward", "row " + std::to_string(row) + " to read",
-                      "a row below the batch's " + std::to_string(ws_.rows));
+        fail_expected("forward", "row " + std::to_string(row) + " to read", "a row below the batch's " + std::to_string(ws_.rows));
     r.rows.assign(rows.begin(), rows.end());
     index const m = std::ssize(r.rows);
     r.resid.resize(m, arch_.width);
@@ -104,11 +97,9 @@ class forward_pass {
     where.rows = r.rows;
     ops::norm_scale<B>(arch_.norm, r.resid, arch_.norm_epsilon, r.norm.mean.all(), r.norm.raw_scale.all());
     B::copy(r.norm.raw_scale, r.norm.scale.all());
-    if constexpr (H::template lists<site::final_scale>)
-      hooks_.template fire<site::final_scale, B>(ws_.keeps, r.norm.scale.all(), where);
+    if constexpr (H::template lists<site::final_scale>) hooks_.template fire<site::final_scale, B>(ws_.keeps, r.norm.scale.all(), where);
     apply_norm(r.resid, r.norm, model_.weights().final_norm);
-    if constexpr (H::template lists<site::final>)
-      hooks_.template fire<site::final, B>(ws_.keeps, r.norm.out.all(), where);
+    if constexpr (H::template lists<site::final>) hooks_.template fire<site::final, B>(ws_.keeps, r.norm.out.all(), where);
   }
 
   /// Logits of the rows read: ws.readout.logits [M, V].
@@ -118,8 +109,7 @@ class forward_pass {
     ops::linear<B>(r.norm.out, model_.weights().unembed(), {}, r.logits.all());
     place where = at(arch_.layers);
     where.rows = r.rows;
-    if constexpr (H::template lists<site::logits>)
-      hooks_.template fire<site::logits, B>(ws_.keeps, r.logits.all(), where);
+    if constexpr (H::template lists<site::logits>) hooks_.template fire<site::logits, B>(ws_.keeps, r.logits.all(), where);
   }
 
   void end() { hooks_.end(kind_); }
@@ -127,8 +117,7 @@ class forward_pass {
  private:
   void attention_block(index l, layer_values<B>& v, layer_weights<B> const& w) {
     sizes<Arch> const n(arch_);
-    if constexpr (H::template lists<site::resid_pre>)
-      hooks_.template fire<site::resid_pre, B>(ws_.keeps, v.resid_pre.all(), at(l));
+    if constexpr (H::template lists<site::resid_pre>) hooks_.template fire<site::resid_pre, B>(ws_.keeps, v.resid_pre.all(), at(l));
 
     if (split_inputs_wanted<H>(hooks_, l)) {
       split_inputs<B, Arch, H>{arch_, hooks_, ws_}.forward(l, v, w, at(l));  // v.qkv [R, qkv]
@@ -136,15 +125,9 @@ class forward_pass {
       view<B> const in = branch_input<site::attn_in>(l, v.resid_pre, v.attn_in);  // [R, D]
       norm<site::attn_scale, site::attn_norm>(l, in, v.attn_norm, w.attn_norm);   // [R, D]
       ops::linear<B>(v.attn_norm.out, w.qkv.weight, w.qkv.bias_view(), v.qkv.all());
-      if constexpr (H::template lists<site::linear<proj::q>>)
-        hooks_.template fire_linear<site::linear<proj::q>, B>(v.attn_norm.out, v.qkv.all().col_range(0, n.q),
-                                                              at(l));
-      if constexpr (H::template lists<site::linear<proj::k>>)
-        hooks_.template fire_linear<site::linear<proj::k>, B>(v.attn_norm.out,
-                                                              v.qkv.all().col_range(n.q, n.kv), at(l));
-      if constexpr (H::template lists<site::linear<proj::v>>)
-        hooks_.template fire_linear<site::linear<proj::v>, B>(v.attn_norm.out,
-                                                              v.qkv.all().col_range(n.q + n.kv, n.kv), at(l));
+      if constexpr (H::template lists<site::linear<proj::q>>) hooks_.template fire_linear<site::linear<proj::q>, B>(v.attn_norm.out, v.qkv.all().col_range(0, n.q), at(l));
+      if constexpr (H::template lists<site::linear<proj::k>>) hooks_.template fire_linear<site::linear<proj::k>, B>(v.attn_norm.out, v.qkv.all().col_range(n.q, n.kv), at(l));
+      if constexpr (H::template lists<site::linear<proj::v>>) hooks_.template fire_linear<site::linear<proj::v>, B>(v.attn_norm.out, v.qkv.all().col_range(n.q + n.kv, n.kv), at(l));
     }
     view<B> const q = v.qkv.all().col_range(0, n.q);              // [R, H·d]
     view<B> const k = v.qkv.all().col_range(n.q, n.kv);           // [R, G·d]
@@ -168,11 +151,11 @@ class forward_pass {
     if constexpr (H::template lists<site::z>) hooks_.template fire<site::z, B>(ws_.keeps, v.z.all(), at(l));
 
     bool head_out = false;
-    if constexpr (listened<H, site::head_out>) head_out = hooks_.template wants<site::head_out>(l);
+    if constexpr (listened<H, site::head_out>)
+      head_out = hooks_.template wants<site::head_out>(l);
     if (head_out) {
       make_head_out(arch_, w.o.weight, v.z, v.head_out);  // [R, H·D]
-      if constexpr (H::template lists<site::head_out>)
-        hooks_.template fire<site::head_out, B>(ws_.keeps, v.head_out.all(), at(l));
+      if constexpr (H::template lists<site::head_out>) hooks_.template fire<site::head_out, B>(ws_.keeps, v.head_out.all(), at(l));
       ops::fill<B>(v.attn_out.all(), 0);
       for (index h = 0; h < arch_.heads; ++h)
         ops::axpy<B>(1, v.head_out.all().col_range(h * arch_.width, arch_.width), v.attn_out.all());
@@ -180,17 +163,13 @@ class forward_pass {
     } else {
       ops::linear<B>(v.z, w.o.weight, w.o.bias_view(), v.attn_out.all());
     }
-    if constexpr (H::template lists<site::linear<proj::o>>)
-      hooks_.template fire_linear<site::linear<proj::o>, B>(v.z, v.attn_out.all(), at(l));
-    if constexpr (H::template lists<site::attn_sum>)
-      hooks_.template fire<site::attn_sum, B>(ws_.keeps, v.attn_out.all(), at(l));
-    if constexpr (H::template lists<site::attn_out>)
-      hooks_.template fire<site::attn_out, B>(ws_.keeps, v.attn_out.all(), at(l));
+    if constexpr (H::template lists<site::linear<proj::o>>) hooks_.template fire_linear<site::linear<proj::o>, B>(v.z, v.attn_out.all(), at(l));
+    if constexpr (H::template lists<site::attn_sum>) hooks_.template fire<site::attn_sum, B>(ws_.keeps, v.attn_out.all(), at(l));
+    if constexpr (H::template lists<site::attn_out>) hooks_.template fire<site::attn_out, B>(ws_.keeps, v.attn_out.all(), at(l));
 
     B::copy(v.resid_pre, v.resid_mid.all());
     ops::axpy<B>(1, v.attn_out, v.resid_mid.all());
-    if constexpr (H::template lists<site::resid_mid>)
-      hooks_.template fire<site::resid_mid, B>(ws_.keeps, v.resid_mid.all(), at(l));
+    if constexpr (H::template lists<site::resid_mid>) hooks_.template fire<site::resid_mid, B>(ws_.keeps, v.resid_mid.all(), at(l));
   }
 
   void mlp_block(index l, layer_values<B>& v, layer_weights<B> const& w) {
@@ -198,27 +177,18 @@ class forward_pass {
     norm<site::mlp_scale, site::mlp_norm>(l, in, v.mlp_norm, w.mlp_norm);     // [R, D]
     ops::linear<B>(v.mlp_norm.out, w.mlp_in.weight, w.mlp_in.bias_view(), v.mlp_pre.all());
     bool const gated = arch_.mlp == mlp_kind::gated;
-    view<B> const gate = v.mlp_pre.all().col_range(0, arch_.mlp_width);  // [R, F]
-    view<B> const up =
-        gated ? v.mlp_pre.all().col_range(arch_.mlp_width, arch_.mlp_width) : view<B>{};  // [R, F]
-    if constexpr (H::template lists<site::linear<proj::gate>>)
-      if (gated) hooks_.template fire_linear<site::linear<proj::gate>, B>(v.mlp_norm.out, gate, at(l));
-    if constexpr (H::template lists<site::linear<proj::up>>)
-      hooks_.template fire_linear<site::linear<proj::up>, B>(v.mlp_norm.out, gated ? up : gate, at(l));
-    if constexpr (H::template lists<site::mlp_pre>)
-      hooks_.template fire<site::mlp_pre, B>(ws_.keeps, gate, at(l));
-    if constexpr (H::template lists<site::mlp_up>)
-      if (gated) hooks_.template fire<site::mlp_up, B>(ws_.keeps, up, at(l));
+    view<B> const gate = v.mlp_pre.all().col_range(0, arch_.mlp_width);                                          // [R, F]
+    view<B> const up = gated ? v.mlp_pre.all().col_range(arch_.mlp_width, arch_.mlp_width) : view<B>{};  // [R, F]
+    if constexpr (H::template lists<site::linear<proj::gate>>) if (gated) hooks_.template fire_linear<site::linear<proj::gate>, B>(v.mlp_norm.out, gate, at(l));
+    if constexpr (H::template lists<site::linear<proj::up>>) hooks_.template fire_linear<site::linear<proj::up>, B>(v.mlp_norm.out, gated ? up : gate, at(l));
+    if constexpr (H::template lists<site::mlp_pre>) hooks_.template fire<site::mlp_pre, B>(ws_.keeps, gate, at(l));
+    if constexpr (H::template lists<site::mlp_up>) if (gated) hooks_.template fire<site::mlp_up, B>(ws_.keeps, up, at(l));
     ops::activation<B>(arch_.activation, gate, up, v.mlp_post.all());
-    if constexpr (H::template lists<site::mlp_post>)
-      hooks_.template fire<site::mlp_post, B>(ws_.keeps, v.mlp_post.all(), at(l));
+    if constexpr (H::template lists<site::mlp_post>) hooks_.template fire<site::mlp_post, B>(ws_.keeps, v.mlp_post.all(), at(l));
     ops::linear<B>(v.mlp_post, w.down.weight, w.down.bias_view(), v.mlp_out.all());
-    if constexpr (H::template lists<site::linear<proj::down>>)
-      hooks_.template fire_linear<site::linear<proj::down>, B>(v.mlp_post, v.mlp_out.all(), at(l));
-    if constexpr (H::template lists<site::mlp_sum>)
-      hooks_.template fire<site::mlp_sum, B>(ws_.keeps, v.mlp_out.all(), at(l));
-    if constexpr (H::template lists<site::mlp_out>)
-      hooks_.template fire<site::mlp_out, B>(ws_.keeps, v.mlp_out.all(), at(l));
+    if constexpr (H::template lists<site::linear<proj::down>>) hooks_.template fire_linear<site::linear<proj::down>, B>(v.mlp_post, v.mlp_out.all(), at(l));
+    if constexpr (H::template lists<site::mlp_sum>) hooks_.template fire<site::mlp_sum, B>(ws_.keeps, v.mlp_out.all(), at(l));
+    if constexpr (H::template lists<site::mlp_out>) hooks_.template fire<site::mlp_out, B>(ws_.keeps, v.mlp_out.all(), at(l));
   }
 
   /// A branch's own copy of the residual where a hook listens to it; the residual itself otherwise.
@@ -239,14 +209,13 @@ class forward_pass {
   void norm(index l, const_view<B> in, norm_values<B>& values, norm_weights<B> const& w) {
     ops::norm_scale<B>(arch_.norm, in, arch_.norm_epsilon, values.mean.all(), values.raw_scale.all());
     B::copy(values.raw_scale, values.scale.all());
-    if constexpr (H::template lists<Scale>)
-      hooks_.template fire<Scale, B>(ws_.keeps, values.scale.all(), at(l));
+    if constexpr (H::template lists<Scale>) hooks_.template fire<Scale, B>(ws_.keeps, values.scale.all(), at(l));
     apply_norm(in, values, w);
     if constexpr (H::template lists<Norm>) hooks_.template fire<Norm, B>(ws_.keeps, values.out.all(), at(l));
   }
   static void apply_norm(const_view<B> in, norm_values<B>& values, norm_weights<B> const& w) {
-    ops::norm_apply<B>(in, values.mean, values.scale, w.weight,
-                       w.bias.empty() ? const_view<B>{} : w.bias.all(), values.out.all());
+    ops::norm_apply<B>(in, values.mean, values.scale, w.weight, w.bias.empty() ? const_view<B>{} : w.bias.all(),
+                       values.out.all());
   }
 
   /// ws.parts: each segment's queries, keys, values and result in this layer.
@@ -257,8 +226,7 @@ class forward_pass {
       const_view<B> const rows = v.qkv.all().row_range(s.row, s.rows);
       const_view<B> before_k{}, before_v{};
       if (s.prefix >= 0) {
-        auto const& cached =
-            ws_.prefixes[static_cast<std::size_t>(s.prefix)]->layers[static_cast<std::size_t>(l)];
+        auto const& cached = ws_.prefixes[static_cast<std::size_t>(s.prefix)]->layers[static_cast<std::size_t>(l)];
         before_k = cached.keys.all().row_range(0, s.first_position);
         before_v = cached.values.all().row_range(0, s.first_position);
       }
@@ -281,52 +249,41 @@ class forward_pass {
       place where = at(l);
       where.segment = static_cast<index>(i);
       ops::attention_scores<B>(shape, part.q, part.keys, p.softmax.all());
-      if constexpr (H::template lists<site::scores>)
-        hooks_.template fire<site::scores, B>(ws_.keeps, p.softmax.all(), where);
+      if constexpr (H::template lists<site::scores>) hooks_.template fire<site::scores, B>(ws_.keeps, p.softmax.all(), where);
       ops::causal_softmax<B>(part.q.rows, p.softmax, p.softmax.all());
       B::copy(p.softmax, p.pattern.all());
-      if constexpr (H::template lists<site::pattern>)
-        hooks_.template fire<site::pattern, B>(ws_.keeps, p.pattern.all(), where);
+      if constexpr (H::template lists<site::pattern>) hooks_.template fire<site::pattern, B>(ws_.keeps, p.pattern.all(), where);
       ops::attention_mix<B>(shape, p.pattern, part.values, part.z);
     }
   }
 
   [[nodiscard]] place at(index l) const { return {l, ws_.segments, -1, kind_, {}}; }
   [[nodiscard]] pass_shape shape() const {
-    return {arch_.layers, arch_.heads,     arch_.kv_heads,   arch_.head_dim,
-            arch_.width,  arch_.mlp_width, arch_.vocabulary, arch_.mlp == mlp_kind::gated,
-            ws_.segments};
+    return {arch_.layers, arch_.heads, arch_.kv_heads, arch_.head_dim, arch_.width, arch_.mlp_width, arch_.vocabulary,
+            arch_.mlp == mlp_kind::gated, ws_.segments};
   }
 
-  /// Rows of the segments lie one after the other; a prefix has the keys and values that its segments refer
-  /// to.
+  /// Rows of the segments lie one after the other; a prefix has the keys and values that its segments refer to.
   void check_segments() const {
     index next = 0;
     for (segment const& s : ws_.segments) {
       if (s.row != next || s.rows < 1 || s.first_position < 0)
-        fail_expected("forward",
-                      "a segment of rows [" + std::to_string(s.row) + ", " + std::to_string(s.row + s.rows) +
-                          ") from position " + std::to_string(s.first_position),
+        fail_expected("forward", "a segment of rows [" + std::to_string(s.row) + ", " + std::to_string(s.row + s.rows) +
+                                     ") from position " + std::to_string(s.first_position),
                       "rows from " + std::to_string(next) + " on, and a position that is not negative");
       next += s.rows;
       if (s.prefix < 0) continue;
       if (s.prefix >= std::ssize(ws_.prefixes))
-        fail_expected("forward", "prefix " + std::to_string(s.prefix),
-                      "one of the batch's " + std::to_string(ws_.prefixes.size()));
+        fail_expected("forward", "prefix " + std::to_string(s.prefix), "one of the batch's " + std::to_string(ws_.prefixes.size()));
       kv_cache<B> const& cached = *ws_.prefixes[static_cast<std::size_t>(s.prefix)];
       if (s.first_position > cached.length)
-        fail_expected("forward",
-                      "a segment after " + std::to_string(s.first_position) + " positions of a prefix",
-                      "at most the cached " + std::to_string(cached.length));
+        fail_expected("forward", "a segment after " + std::to_string(s.first_position) + " positions of a prefix", "at most the cached " + std::to_string(cached.length));
       index const kv = sizes<Arch>(arch_).kv;
       bool fits = std::ssize(cached.layers) == arch_.layers;
       for (auto const& layer : cached.layers)
-        fits = fits && layer.keys.cols() == kv && layer.values.cols() == kv &&
-               std::min(layer.keys.rows(), layer.values.rows()) >= cached.length;
+        fits = fits && layer.keys.cols() == kv && layer.values.cols() == kv && std::min(layer.keys.rows(), layer.values.rows()) >= cached.length;
       if (!fits)
-        fail_expected("forward", "a prefix of another model",
-                      "keys and values [" + std::to_string(cached.length) + ", " + std::to_string(kv) +
-                          "] of " + std::to_string(arch_.layers) + " layers");
+        fail_expected("forward", "a prefix of another model", "keys and values [" + std::to_string(cached.length) + ", " + std::to_string(kv) + "] of " + std::to_string(arch_.layers) + " layers");
     }
   }
 
@@ -336,8 +293,7 @@ class forward_pass {
       if constexpr (listened<H, S>)
         for (index l = 0; l < arch_.layers; ++l)
           if (hooks_.template wants<S>(l))
-            throw usage_error("hooks: site " + std::string(name(S::id)) + " does not exist in " +
-                              arch_.family + ": " + why);
+            throw usage_error("hooks: site " + std::string(name(S::id)) + " does not exist in " + arch_.family + ": " + why);
     };
     if (arch_.mlp != mlp_kind::gated) {
       refuse(site::mlp_up{}, "its MLP has no gate");

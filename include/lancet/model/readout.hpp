@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -72,17 +73,12 @@ class readout {
         fail_expected("readout", "token id " + std::to_string(q.id),
                       "an id below the vocabulary's size " + std::to_string(model_.arch().vocabulary));
     std::vector<double> out(static_cast<std::size_t>(plan.examples), 0.0);
-    if (sparse(plan)) {
-      gather(plan);
-      for (token_query const& q : plan.queries)
-        out[static_cast<std::size_t>(q.example)] += q.coefficient * dot_[slot(q)];
-    } else {
-      make_logits(plan);
-      for (token_query const& q : plan.queries) {
-        double const log_p = logit(q) - lse_[static_cast<std::size_t>(q.row)];  // against: Σ p·log P
-        out[static_cast<std::size_t>(q.example)] +=
-            q.coefficient * (q.against ? q.against->negative_entropy - log_p : log_p);
-      }
+    read(plan);
+    for (token_query const& q : plan.queries) {
+      double value = dot_[slot(q)];  // a logit; against a prediction Σ p·logit
+      if (!sparse(q)) value -= lse_[static_cast<std::size_t>(q.row)];
+      if (q.against) value = q.against->negative_entropy - value;
+      out[static_cast<std::size_t>(q.example)] += q.coefficient * value;
     }
     return out;
   }
@@ -92,59 +88,67 @@ class readout {
     index const m = std::ssize(plan.rows), d = model_.arch().width;
     g_final.resize(m, d);
     ops::fill<B>(g_final.all(), 0);
-    if (!sparse(plan)) {
+    if (any_dense_) {
       std::vector<double> total(static_cast<std::size_t>(m), 0.0);
       for (token_query const& q : plan.queries)
-        total[static_cast<std::size_t>(q.row)] -=
-            weights[static_cast<std::size_t>(q.example)] * (q.against ? -q.coefficient : q.coefficient);
+        if (!sparse(q))
+          total[static_cast<std::size_t>(q.row)] -=
+              weights[static_cast<std::size_t>(q.example)] * (q.against ? -q.coefficient : q.coefficient);
       g_logits_.resize(m, model_.arch().vocabulary);
       ops::scaled_softmax<B>(ws_.readout.logits, lse_, total, g_logits_.all());
       add_at_tokens(plan, weights, g_logits_);
       backward_pass<B, Arch, H>(model_, hooks_, ws_).logits(g_logits_, g_final);
-      return;
     }
-    gather(plan);
     for (token_query const& q : plan.queries)
-      ops::axpy<B>(static_cast<T>(weights[static_cast<std::size_t>(q.example)] * q.coefficient),
-                   rows_.all().row_range(position_.at(q.id), 1), g_final.all().row_range(q.row, 1));
+      if (sparse(q))
+        ops::axpy<B>(static_cast<T>(weights[static_cast<std::size_t>(q.example)] * q.coefficient),
+                     rows_.all().row_range(position_.at(q.id), 1), g_final.all().row_range(q.row, 1));
   }
 
-  /// The log-sum-exp of each row read, after `values` of a plan that needed it.
-  [[nodiscard]] std::span<double const> normalisers() const { return lse_; }
-
  private:
-  [[nodiscard]] bool sparse(readout_plan const& plan) const {
+  [[nodiscard]] bool sparse(token_query const& q) const {
+    return sparse_rows_[static_cast<std::size_t>(q.row)];
+  }
+
+  /// Each query's logit, and the log-sum-exp of the rows that need one. Row by row, so that what else is read
+  /// changes nothing.
+  void read(readout_plan const& plan) {
+    first_query_ = plan.queries.data();
+    dot_.resize(plan.queries.size());
+    std::vector<double> sums(plan.rows.size(), 0.0);
+    for (token_query const& q : plan.queries)
+      sums[static_cast<std::size_t>(q.row)] +=
+          q.against ? std::numeric_limits<double>::infinity() : q.coefficient;
+    bool all_dense = false;
     if constexpr (listened<H, site::logits>)
-      if (hooks_.template wants<site::logits>(model_.arch().layers)) return false;
-    std::map<index, double> sums;
-    for (token_query const& q : plan.queries) {
-      if (q.against) return false;
-      sums[q.row] += q.coefficient;
-    }
-    for (auto const& [row, sum] : sums)
-      if (sum != 0) return false;
-    return true;
+      all_dense = hooks_.template wants<site::logits>(model_.arch().layers);
+    sparse_rows_.resize(sums.size());
+    for (std::size_t i = 0; i < sums.size(); ++i) sparse_rows_[i] = !all_dense && sums[i] == 0;
+    any_dense_ = std::any_of(plan.queries.begin(), plan.queries.end(),
+                             [&](token_query const& q) { return !sparse(q); });
+    gather(plan);
+    if (any_dense_) make_logits(plan);
   }
 
   [[nodiscard]] std::size_t slot(token_query const& q) const {
     return static_cast<std::size_t>(&q - first_query_);
   }
 
-  /// Rows of the unembedding that the plan reads, and each query's logit.
+  /// Of sparse rows: their tokens' rows of the unembedding, and each query's logit.
   void gather(readout_plan const& plan) {
-    first_query_ = plan.queries.data();
-    std::vector<index> ids;
+    std::vector<index> ids, left, right;
     position_.clear();
-    for (token_query const& q : plan.queries)
-      if (position_.emplace(q.id, std::ssize(ids)).second) ids.push_back(q.id);
-    index const n = std::ssize(plan.queries), d = model_.arch().width;
+    for (token_query const& q : plan.queries) {
+      if (!sparse(q)) continue;
+      auto const [at, fresh] = position_.emplace(q.id, std::ssize(ids));
+      if (fresh) ids.push_back(q.id);
+      left.push_back(q.row);
+      right.push_back(at->second);
+    }
+    if (ids.empty()) return;
+    index const n = std::ssize(left), d = model_.arch().width;
     rows_.resize(std::ssize(ids), d);
     model_.weights().unembed().gather(ids, rows_.all());  // [tokens, D]
-    std::vector<index> left, right;
-    for (token_query const& q : plan.queries) {
-      left.push_back(q.row);
-      right.push_back(position_.at(q.id));
-    }
     x_.resize(n, d);
     w_.resize(n, d);
     products_.resize(n, 1);
@@ -153,33 +157,33 @@ class readout {
     ops::row_dot<B>(x_, w_, products_.all());
     std::vector<T> host(static_cast<std::size_t>(n));
     B::download(products_, host.data());
-    dot_.assign(host.begin(), host.end());
+    auto next = host.begin();
+    for (token_query const& q : plan.queries)
+      if (sparse(q)) dot_[slot(q)] = *next++;
   }
 
   void make_logits(readout_plan const& plan) {
-    first_query_ = plan.queries.data();
     logits(model_, hooks_, ws_);
     lse_.resize(plan.rows.size());
     ops::log_sum_exp<B>(ws_.readout.logits, lse_);
-    dot_.resize(plan.queries.size());
     T value;
     for (token_query const& q : plan.queries) {
+      if (sparse(q)) continue;
       if (q.against) {
         products_.resize(1, 1);
         ops::row_dot<B>(ws_.readout.logits.all().row_range(q.row, 1), on_device(*q.against), products_.all());
         B::download(products_, &value);
-        dot_[slot(q)] = static_cast<double>(value);
-        continue;
+      } else {
+        B::download(ws_.readout.logits.all().row_range(q.row, 1).col_range(q.id, 1), &value);
       }
-      B::download(ws_.readout.logits.all().row_range(q.row, 1).col_range(q.id, 1), &value);
       dot_[slot(q)] = static_cast<double>(value);
     }
   }
-  [[nodiscard]] double logit(token_query const& q) const { return dot_[slot(q)]; }
 
   void add_at_tokens(readout_plan const& plan, std::span<double const> weights, tensor<B>& g) {
     tensor<B> one(1, 1);
     for (token_query const& q : plan.queries) {
+      if (sparse(q)) continue;
       T const value = static_cast<T>(weights[static_cast<std::size_t>(q.example)] * q.coefficient);
       if (q.against) {
         ops::axpy<B>(-value, on_device(*q.against), g.all().row_range(q.row, 1));
@@ -205,6 +209,8 @@ class readout {
   std::map<token, index> position_;
   tensor<B> rows_, x_, w_, products_, g_logits_, against_;
   std::vector<double> dot_, lse_;
+  std::vector<bool> sparse_rows_;
+  bool any_dense_ = false;
 };
 
 }  // namespace lancet

@@ -70,7 +70,8 @@ void head_out_adjoint(Arch const& a, typename B::weight const& w_o, tensor<B> co
                    gz.all().col_range(h * a.head_dim, a.head_dim));
 }
 
-// clang-format off: a firing is one line, so that the code-generation test can strip it.
+// A firing is one line, so that the code-generation test can strip it.
+// clang-format off
 
 /// Queries, keys and values from each head's own input: norm, then the head's rows of the projection.
 template <class B, class Arch, class H>
@@ -87,19 +88,15 @@ struct split_inputs {
     v.split_norm.resize(ws.rows * count, d);
     for (index j = 0; j < count; ++j) B::copy(v.resid_pre, v.split_in.all().col_range(j * d, d));
     auto const part = [&](index first, index n) { return v.split_in.all().col_range(first * d, n * d); };
-    if constexpr (H::template lists<site::q_in>)
-      hooks.template fire<site::q_in, B>(ws.keeps, part(0, arch.heads), at);
-    if constexpr (H::template lists<site::k_in>)
-      hooks.template fire<site::k_in, B>(ws.keeps, part(arch.heads, arch.kv_heads), at);
-    if constexpr (H::template lists<site::v_in>)
-      hooks.template fire<site::v_in, B>(ws.keeps, part(arch.heads + arch.kv_heads, arch.kv_heads), at);
+    if constexpr (H::template lists<site::q_in>) hooks.template fire<site::q_in, B>(ws.keeps, part(0, arch.heads), at);
+    if constexpr (H::template lists<site::k_in>) hooks.template fire<site::k_in, B>(ws.keeps, part(arch.heads, arch.kv_heads), at);
+    if constexpr (H::template lists<site::v_in>) hooks.template fire<site::v_in, B>(ws.keeps, part(arch.heads + arch.kv_heads, arch.kv_heads), at);
     for (index j = 0; j < count; ++j) {
       auto const rows = [&](tensor<B>& t) { return t.all().row_range(j * ws.rows, ws.rows); };
       const_view<B> const in = part(j, 1);
       ops::norm_scale<B>(arch.norm, in, arch.norm_epsilon, rows(v.split_norm.mean), rows(v.split_norm.scale));
       ops::norm_apply<B>(in, rows(v.split_norm.mean), rows(v.split_norm.scale), w.attn_norm.weight,
-                         w.attn_norm.bias.empty() ? const_view<B>{} : w.attn_norm.bias.all(),
-                         rows(v.split_norm.out));
+                         w.attn_norm.bias.empty() ? const_view<B>{} : w.attn_norm.bias.all(), rows(v.split_norm.out));
       tensor<B> const w_j = weight_rows<B>(w.qkv.weight, j * arch.head_dim, arch.head_dim);  // [d, D]
       view<B> const out = v.qkv.all().col_range(j * arch.head_dim, arch.head_dim);           // [R, d]
       ops::matmul<B>(rows(v.split_norm.out), ops::transpose::no, w_j, ops::transpose::yes, out);
@@ -119,19 +116,15 @@ struct split_inputs {
       ops::matmul<B>(ws.g_qkv.all().col_range(j * arch.head_dim, arch.head_dim), ops::transpose::no, w_j,
                      ops::transpose::no, ws.g_norm.all());
       const_view<B> const in = v.split_in.all().col_range(j * d, d);
-      ops::norm_apply_adjoint<B>(ws.g_norm, in, rows(v.split_norm.mean), rows(v.split_norm.scale),
-                                 w.attn_norm.weight, ws.g_norm.all(), ws.g_scale.all());
+      ops::norm_apply_adjoint<B>(ws.g_norm, in, rows(v.split_norm.mean), rows(v.split_norm.scale), w.attn_norm.weight,
+                                 ws.g_norm.all(), ws.g_scale.all());
       ops::norm_scale_adjoint<B>(arch.norm, ws.g_norm, ws.g_scale, in, rows(v.split_norm.mean),
                                  rows(v.split_norm.scale), ws.g_wide.all().col_range(j * d, d));
     }
     auto const part = [&](index first, index n) { return ws.g_wide.all().col_range(first * d, n * d); };
-    if constexpr (H::template lists_backward<site::v_in>)
-      hooks.template fire_adjoint<site::v_in, B>(ws.keeps, part(arch.heads + arch.kv_heads, arch.kv_heads),
-                                                 at);
-    if constexpr (H::template lists_backward<site::k_in>)
-      hooks.template fire_adjoint<site::k_in, B>(ws.keeps, part(arch.heads, arch.kv_heads), at);
-    if constexpr (H::template lists_backward<site::q_in>)
-      hooks.template fire_adjoint<site::q_in, B>(ws.keeps, part(0, arch.heads), at);
+    if constexpr (H::template lists_backward<site::v_in>) hooks.template fire_adjoint<site::v_in, B>(ws.keeps, part(arch.heads + arch.kv_heads, arch.kv_heads), at);
+    if constexpr (H::template lists_backward<site::k_in>) hooks.template fire_adjoint<site::k_in, B>(ws.keeps, part(arch.heads, arch.kv_heads), at);
+    if constexpr (H::template lists_backward<site::q_in>) hooks.template fire_adjoint<site::q_in, B>(ws.keeps, part(0, arch.heads), at);
     for (index j = 0; j < count; ++j) ops::axpy<B>(1, part(j, 1), ws.g_resid.all());
   }
 };
