@@ -35,6 +35,23 @@ namespace {
   return lowest;
 }
 
+/// One unit for each of `like`, of its kind, from layer `from` up, none of them in `like` and none twice.
+[[nodiscard]] std::vector<unit> random_units(std::vector<unit> const& like, architecture const& arch,
+                                             index from, philox_stream const& stream) {
+  std::vector<unit> out;
+  std::set<unit> taken(like.begin(), like.end());
+  for (unit const& u : like) {
+    std::vector<unit> pool;
+    for (index l = from; l < arch.layers; ++l)
+      for (index n = 0; n < columns_of(arch, u.kind).count; ++n)
+        if (unit const other{u.kind, l, n, -1}; !taken.contains(other)) pool.push_back(other);
+    if (pool.empty()) break;
+    out.push_back(pool[stream.below(static_cast<std::uint64_t>(out.size()), pool.size())]);
+    taken.insert(out.back());
+  }
+  return out;
+}
+
 }  // namespace
 
 circuit first_units(circuit const& all, index n) {
@@ -48,18 +65,12 @@ circuit first_units(circuit const& all, index n) {
 
 circuit control_circuit(circuit const& found, architecture const& arch, std::uint64_t seed, index draw) {
   index const from = lowest_layer(found);
+  philox_stream const stream(seed, "control_circuit");
+  std::set<std::set<unit>> drawn;  // no two draws are the same circuit, as long as there are enough
   circuit out = found;
-  out.units.clear();
-  philox_stream const stream = philox_stream(seed, "control_circuit").at(draw, std::ssize(found.units));
-  std::set<unit> taken(found.units.begin(), found.units.end());
-  for (unit const& u : found.units) {
-    std::vector<unit> pool;
-    for (index l = from; l < arch.layers; ++l)
-      for (index n = 0; n < columns_of(arch, u.kind).count; ++n)
-        if (unit const other{u.kind, l, n, -1}; !taken.contains(other)) pool.push_back(other);
-    if (pool.empty()) break;
-    out.units.push_back(pool[stream.below(static_cast<std::uint64_t>(out.units.size()), pool.size())]);
-    taken.insert(out.units.back());
+  for (index attempt = 0; std::ssize(drawn) <= draw && attempt < 100 * (draw + 1); ++attempt) {
+    out.units = random_units(found.units, arch, from, stream.at(attempt, std::ssize(found.units)));
+    drawn.emplace(out.units.begin(), out.units.end());
   }
   out.effects.assign(out.units.size(), 0);
   out.rule = "random units of the same kinds, layers " + std::to_string(from) + " to " +
