@@ -28,7 +28,8 @@ struct basic_view<B, T, 2> {
   index stride = 0;  ///< elements from one row to the next, >= cols
 
   /// A view converts to a const view, never back.
-  operator basic_view<B, T const, 2>() const requires(!std::is_const_v<T>) {
+  template <class U>
+  requires(std::is_same_v<U, T const> && !std::is_const_v<T>) operator basic_view<B, U, 2>() const {
     return {data, rows, cols, stride};
   }
 
@@ -65,7 +66,10 @@ struct basic_view<B, T, 1> {
   T* data = nullptr;
   index size = 0;
 
-  operator basic_view<B, T const, 1>() const requires(!std::is_const_v<T>) { return {data, size}; }
+  template <class U>
+  requires(std::is_same_v<U, T const> && !std::is_const_v<T>) operator basic_view<B, U, 1>() const {
+    return {data, size};
+  }
   [[nodiscard]] T& operator()(index i) const requires(B::host) { return data[i]; }
   /// The same elements as one row: [1, size].
   [[nodiscard]] basic_view<B, T, 2> as_row() const { return {data, 1, size, size}; }

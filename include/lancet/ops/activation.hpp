@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "lancet/core/device.hpp"
 #include "lancet/ops/basic.hpp"
 
 namespace lancet {
@@ -22,7 +23,7 @@ struct activation_value {
 };
 
 template <class T>
-[[nodiscard]] activation_value<T> activate(activation_kind kind, T x) {
+[[nodiscard]] LANCET_HOST_DEVICE activation_value<T> activate(activation_kind kind, T x) {
   if (kind == activation_kind::silu) {
     T const sigma = 1 / (1 + std::exp(-x));
     return {x * sigma, sigma * (1 + x * (1 - sigma))};

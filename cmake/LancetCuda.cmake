@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# lancet::cuda: the CUDA backend. Its operations are compiled by nvcc, once, from compiled/cuda.cu; what includes
+# <lancet/backend/cuda.hpp> is compiled by the C++ compiler and linked with them. Not a part of lancet::lancet: who wants
+# it says so.
+include_guard(GLOBAL)
+include(CheckLanguage)
+
+set(LANCET_CUDA_ARCHITECTURES 90 CACHE STRING "The GPUs that lancet::cuda is compiled for, as CMAKE_CUDA_ARCHITECTURES")
+if(NOT "${LANCET_WITH_CUDA}" STREQUAL "OFF")
+  check_language(CUDA)  # sets CMAKE_CUDA_COMPILER
+endif()
+lancet_component(cuda
+  INCLUDES cuda_runtime.h cublasLt.h lancet/backend/cuda.hpp
+  PACKAGES "CUDAToolkit 12.4"
+  LINK CUDA::cudart CUDA::cublasLt
+  DEBIAN nvidia-cuda-toolkit)
+
+if(TARGET lancet_cuda AND CMAKE_CUDA_COMPILER)
+  enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that newer nvcc have it
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
+  add_library(lancet_cuda_operations STATIC ${PROJECT_SOURCE_DIR}/compiled/cuda.cu)
+  set_target_properties(lancet_cuda_operations PROPERTIES
+    EXPORT_NAME cuda_operations POSITION_INDEPENDENT_CODE ON
+    CUDA_ARCHITECTURES "${LANCET_CUDA_ARCHITECTURES}" CUDA_STANDARD 20)
+  target_include_directories(lancet_cuda_operations PRIVATE ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(lancet_cuda_operations PUBLIC CUDA::cudart CUDA::cublasLt)
+  target_compile_options(lancet_cuda_operations PRIVATE -Xcompiler=-Wall,-Wextra)
+  if(LANCET_WERROR)
+    target_compile_options(lancet_cuda_operations PRIVATE --Werror=all-warnings)
+  endif()
+  target_link_libraries(lancet_cuda INTERFACE lancet_cuda_operations)
+endif()
