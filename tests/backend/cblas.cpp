@@ -8,7 +8,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "backend/every_operation.hpp"
+#include "support/every_operation.hpp"
 #include "lancet/backend/eigen.hpp"
 #include "lancet/backend/reference.hpp"
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <numeric>
 #include <string_view>
+#include <vector>
 
-#include "lancet/core/view.hpp"
+#include "support/random_tensor.hpp"
 
 namespace lancet_test {
 
@@ -20,23 +22,22 @@ void check_gradient(std::string_view what, lancet::view<B> x,
                     lancet::index step = 1) {
   static_assert(std::is_same_v<typename B::scalar, double>);
   BOOST_REQUIRE_MESSAGE(x.rows == gradient.rows && x.cols == gradient.cols, what << ": shapes differ");
+  std::vector<double> const values = elements<B>(x), expected = elements<B>(gradient);
   double largest = 0, worst = 0;
   lancet::index worst_row = 0, worst_col = 0;
-  for (lancet::index i = 0; i < x.rows; ++i)
-    for (lancet::index j = 0; j < x.cols; ++j) largest = std::max(largest, std::abs(gradient(i, j)));
+  for (double const g : expected) largest = std::max(largest, std::abs(g));
   for (lancet::index e = 0; e < x.size(); e += step) {
     lancet::index const i = e / x.cols, j = e % x.cols;
-    double const kept = x(i, j), h = 1e-4 * std::max(1.0, std::abs(kept));
-    auto const slope = [&](double width) {
-      x(i, j) = kept + width;
-      double const up = f();
-      x(i, j) = kept - width;
-      double const down = f();
-      x(i, j) = kept;
-      return (up - down) / (2 * width);
+    lancet::view<B> const element = x.row_range(i, 1).col_range(j, 1);
+    double const kept = values[static_cast<std::size_t>(e)], h = 1e-4 * std::max(1.0, std::abs(kept));
+    auto const at = [&](double value) {
+      B::upload(&value, element);
+      return f();
     };
+    auto const slope = [&](double width) { return (at(kept + width) - at(kept - width)) / (2 * width); };
     double const numeric = (4 * slope(h / 2) - slope(h)) / 3;  // Richardson: the error is of order h⁴
-    double const d = std::abs(numeric - gradient(i, j));
+    B::upload(&kept, element);
+    double const d = std::abs(numeric - expected[static_cast<std::size_t>(e)]);
     if (!(d <= worst)) worst = d, worst_row = i, worst_col = j;
   }
   double const allowed = tolerance * std::max(largest, 1e-3);
@@ -50,11 +51,8 @@ void check_gradient(std::string_view what, lancet::view<B> x,
 template <class B>
 [[nodiscard]] double weighted_sum(lancet::const_view<B> weights,
                                   std::type_identity_t<lancet::const_view<B>> y) {
-  double sum = 0;
-  for (lancet::index i = 0; i < y.rows; ++i)
-    for (lancet::index j = 0; j < y.cols; ++j)
-      sum += static_cast<double>(weights(i, j)) * static_cast<double>(y(i, j));
-  return sum;
+  std::vector<double> const a = numbers<B>(weights), b = numbers<B>(y);
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
 }  // namespace lancet_test

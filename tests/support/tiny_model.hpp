@@ -99,11 +99,7 @@ template <class B, class Arch = lancet::architecture>
 /// True if both views have the same shape and the same bits.
 template <class B>
 [[nodiscard]] bool same_bits(lancet::const_view<B> a, std::type_identity_t<lancet::const_view<B>> b) {
-  if (a.rows != b.rows || a.cols != b.cols) return false;
-  for (index i = 0; i < a.rows; ++i)
-    for (index j = 0; j < a.cols; ++j)
-      if (!(a(i, j) == b(i, j))) return false;
-  return true;
+  return a.rows == b.rows && a.cols == b.cols && elements<B>(a) == elements<B>(b);
 }
 
 }  // namespace lancet_test

@@ -171,21 +171,27 @@ class sweep {
 
   /// First position of the prompt whose value the item changes; −1 if none. A causal mask lets a change reach
   /// later positions only.
-  [[nodiscard]] index first_change(prompt_runs<B, Arch> const& base, sweep_item<B> const& item) const {
-    if constexpr (!B::host) return item.first_row;
-    index first = -1;
+  [[nodiscard]] index first_change(prompt_runs<B, Arch> const& base, sweep_item<B> const& item) {
+    index first = item.rows;
     for (index l = item.layer; l <= item.last_layer(); ++l) {
-      const_view<B> const now =
-          base.site(l, item.run).row_range(item.first_row, item.rows).col_range(item.first_col, item.cols);
       const_view<B> const then = item.sources[static_cast<std::size_t>(l - item.layer)];
-      for (index i = 0; i < item.rows && (first < 0 || item.first_row + i < first); ++i)
-        for (index j = 0; j < item.cols; ++j)
-          if (now(i, j) != (then.data ? then(then.rows == 1 ? 0 : i, j) : 0)) {
-            first = item.first_row + i;
-            break;
-          }
+      fetch(base.site(l, item.run).row_range(item.first_row, item.rows).col_range(item.first_col, item.cols),
+            now_);
+      if (then.data)
+        fetch(then, then_);
+      else
+        then_.assign(static_cast<std::size_t>(item.cols), 0);
+      bool const one = !then.data || then.rows == 1;  // for all rows
+      for (index i = 0; i < first; ++i)
+        if (!std::equal(then_.begin() + (one ? 0 : i * item.cols),
+                        then_.begin() + (one ? 1 : i + 1) * item.cols, now_.begin() + i * item.cols))
+          first = i;
     }
-    return first;
+    return first < item.rows ? item.first_row + first : -1;
+  }
+  static void fetch(const_view<B> from, std::vector<typename B::scalar>& to) {
+    to.resize(static_cast<std::size_t>(from.size()));
+    B::download(from, to.data());
   }
 
   void run_batch(prompt_runs<B, Arch> const& base, site_id site, std::span<sweep_item<B> const> items,
@@ -252,6 +258,7 @@ class sweep {
   workspace<B>& ws_;
   sweep_options options_;
   do_table<B> table_;
+  std::vector<typename B::scalar> now_, then_;  // of one item, on the host
   work work_;
 };
 

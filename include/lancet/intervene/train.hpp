@@ -15,6 +15,7 @@
 #include "lancet/core/progress.hpp"
 #include "lancet/intervene/frozen_pairs.hpp"
 #include "lancet/intervene/frozen_text.hpp"
+#include "lancet/intervene/host_parameters.hpp"
 #include "lancet/intervene/intervention.hpp"
 #include "lancet/intervene/objective.hpp"
 #include "lancet/intervene/optimizer.hpp"
@@ -90,7 +91,11 @@ class trainer {
   /// `cache`, if given, was made from the same data and objective, at or below the lowest part.
   trainer(transformer<B, Arch> const& model, intervention<B>& what, training_data const& data,
           training_options const& options, std::shared_ptr<training_cache<B, Arch> const> cache = nullptr)
-      : model_(model), what_(what), options_(options), optimizer_(options.optimizer, parameters()) {
+      : model_(model),
+        what_(what),
+        options_(options),
+        parameters_(what.tensors()),
+        optimizer_(options.optimizer, parameters_.spans()) {
     if (data.harm.empty()) throw usage_error("train: got no harmful pairs, expected at least one");
     if (options.keep_weight > 0 && data.keep.empty())
       throw usage_error("train: keep_weight > 0 needs keep pairs");
@@ -128,13 +133,15 @@ class trainer {
     record.step = state_.step;
     what_.zero_gradients();
     loss_and_gradient(record);
-    auto params = parameters();
+    parameters_.fetch();
+    auto const spans = parameters_.spans();
     record.gradient_norm =
-        options_.clip > 0 ? clip_gradients<T>(params, options_.clip) : gradient_norm<T>(params);
+        options_.clip > 0 ? clip_gradients<T>(spans, options_.clip) : gradient_norm<T>(spans);
     if (!std::isfinite(record.loss))
       throw error("train: the loss is not finite at step " + std::to_string(state_.step));
     record.learning_rate = options_.schedule(state_.step);
-    optimizer_.step(params, record.learning_rate);
+    optimizer_.step(spans, record.learning_rate);
+    parameters_.store();
     ++state_.step;
     if (options_.validate_every > 0 &&
         (state_.step % options_.validate_every == 0 || state_.step == options_.steps))
@@ -304,22 +311,14 @@ class trainer {
     return out;
   }
 
-  [[nodiscard]] std::vector<parameter_span<T>> parameters() {
-    static_assert(B::host, "lancet::train: the optimiser works on parameters in host memory");
-    std::vector<parameter_span<T>> out;
-    for (auto const& t : what_.tensors()) {
-      auto const n = static_cast<std::size_t>(t.value->rows() * t.value->cols());
-      out.push_back({t.name, {t.value->all().data, n}, {t.gradient->all().data, n}});
-    }
-    return out;
-  }
   [[nodiscard]] std::vector<std::vector<T>> values() {
+    parameters_.fetch();
     std::vector<std::vector<T>> out;
-    for (auto const& p : parameters()) out.emplace_back(p.value.begin(), p.value.end());
+    for (auto const& p : parameters_.spans()) out.emplace_back(p.value.begin(), p.value.end());
     return out;
   }
   void restore_values(std::vector<std::vector<T>> const& saved) {
-    auto params = parameters();
+    auto const params = parameters_.spans();
     if (saved.size() != params.size())
       throw usage_error("train: a saved state has " + std::to_string(saved.size()) +
                         " parameters, expected " + std::to_string(params.size()));
@@ -328,11 +327,13 @@ class trainer {
         throw usage_error("train: saved parameter '" + params[i].name + "' has another size");
       std::copy(saved[i].begin(), saved[i].end(), params[i].value.begin());
     }
+    parameters_.store();
   }
 
   transformer<B, Arch> const& model_;
   intervention<B>& what_;
   training_options options_;
+  host_parameters<B> parameters_;
   optimizer<T> optimizer_;
   hooks_type hooks_;
   workspace<B> ws_;
