@@ -56,7 +56,7 @@ struct basic_view<B, T, 2> {
   static void check_range(char const* what, index first, index count, index extent) {
     if (first < 0 || count < 0 || first > extent - count)
       fail_expected(std::string("view.") + what,
-                    "[" + std::to_string(first) + ", " + std::to_string(first + count) + ")",
+                    std::to_string(count) + " from " + std::to_string(first),  // their sum may overflow
                     "a range inside [0, " + std::to_string(extent) + ")");
   }
 };
