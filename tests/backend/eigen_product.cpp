@@ -31,7 +31,7 @@ void compare(double tolerance) {
     BOOST_REQUIRE_MESSAGE(mine.size() == values.size(), name << ": wrote outside its result");
     double worst = 0;
     for (std::size_t i = 0; i < values.size(); ++i)
-      worst = std::max(worst, std::abs(mine[i] - values[i]) / std::max(1.0, std::abs(values[i])));
+      worst = std::max(std::abs(mine[i] - values[i]) / std::max(1.0, std::abs(values[i])), worst);
     BOOST_CHECK_MESSAGE(worst <= tolerance, name << ": differs by " << worst << ", tolerance " << tolerance);
   }
 }
