@@ -31,13 +31,14 @@ struct in_double : std::is_same<typename B::scalar, double> {};
 /// Of `backends`, those in double: finite differences need its digits.
 using precise_backends = boost::mpl::remove_if<backends, boost::mpl::not_<in_double<boost::mpl::_1>>>::type;
 
-/// max |x − y| / max(1, |y|); infinite where the sizes differ, and not finite where a difference is not.
+/// max |x − y| / max(1, |y|); infinite where the sizes differ, or a number is none.
 [[nodiscard]] inline double difference(std::span<double const> x, std::span<double const> y) {
   if (x.size() != y.size()) return HUGE_VAL;
   double worst = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     double const d = x[i] == y[i] ? 0 : std::abs(x[i] - y[i]) / std::max(1.0, std::abs(y[i]));
-    if (!(d <= worst)) worst = d;
+    if (std::isnan(d)) return HUGE_VAL;
+    worst = std::max(worst, d);
   }
   return worst;
 }
@@ -60,7 +61,7 @@ void check_close(std::type_identity_t<lancet::const_view<B>> got,
   return rows_are_independent ? 0 : tolerance;
 }
 
-/// Calls f(threads) for several numbers of threads, and restores the usual one.
+/// Calls f(threads) with several numbers of threads at work, and leaves one.
 template <class F>
 void for_thread_counts(F&& f) {
   for (int const threads : {2, 3}) {

@@ -43,9 +43,8 @@ struct op_list {
 template <class B, class Op>
 inline constexpr bool overrides = B::overrides::template contains<Op>;
 
-/// A matrix W [out, in] prepared once for many products; `plain_weight` prepares nothing. Products are
-/// `apply(x, bias, y, accumulate)` and `apply_adjoint(gy, gx, accumulate)`, `gather(rows, y)` gives rows
-/// back.
+/// A matrix W [out, in] prepared once for many products: `apply` gives x·Wᵀ + bias, `apply_adjoint` gy·W (or
+/// adds them), `gather` rows of W. `plain_weight` prepares nothing.
 template <class W, class B>
 concept prepared_weight = std::default_initializable<W> && std::movable<W> &&
     std::constructible_from<W, const_view<B>> &&
@@ -61,26 +60,26 @@ concept prepared_weight = std::default_initializable<W> && std::movable<W> &&
 /// A tensor backend provides
 ///  - `scalar`: float or double;
 ///  - `host`: true if its memory can be read by the CPU;
-///  - `storage`: owning zero-filled memory, `storage(count)`, `data()`, `size()`; movable, empty when moved
-///  from;
+///  - `storage`: owning zero-filled memory, `storage(count)`, `data()`, `size()`; empty when moved from;
 ///  - `copy(const_view, view)`: same shape, any strides;
 ///  - `upload(scalar const*, view)`, `download(const_view, scalar*)`: from and to contiguous host memory,
-///  done
-///    when they return;
+///    which is the caller's again when they return;
 ///  - `native(view)`: the backend library's own object over a view, const or not;
 ///  - `weight`: a matrix [out, in] prepared once for many products (see `prepared_weight`);
 ///  - `overrides`: an `op_list` of the operations it implements itself.
-/// Laws are in tests/laws: `copy` then `download` gives back what was uploaded, an override equals the
-/// fallback to rounding, and so on up to interventions. docs/adding-a-backend.md walks through one.
+/// Laws (tests/laws): `copy` then `download` gives back what was uploaded, an override equals the fallback to
+/// rounding, and so on up to interventions. docs/adding-a-backend.md walks through one.
 template <class B>
 concept tensor_backend = std::floating_point<typename B::scalar> &&
     std::default_initializable<typename B::storage> && std::movable<typename B::storage> &&
     std::constructible_from<typename B::storage, index> && prepared_weight<typename B::weight, B> &&
-    requires(const_view<B> in, view<B> out, typename B::scalar* host, typename B::storage storage) {
+    requires(const_view<B> in, view<B> out, typename B::scalar* host, typename B::storage storage,
+             typename B::storage const constant) {
   { B::host } -> std::convertible_to<bool>;
   { B::overrides::template contains<op::fill> } -> std::convertible_to<bool>;
   { storage.data() } -> std::convertible_to<typename B::scalar*>;
-  { storage.size() } -> std::convertible_to<index>;
+  { constant.data() } -> std::convertible_to<typename B::scalar const*>;
+  { constant.size() } -> std::convertible_to<index>;
   B::copy(in, out);
   B::upload(host, out);
   B::download(in, host);

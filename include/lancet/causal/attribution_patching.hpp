@@ -32,7 +32,7 @@ class gradient_recorder {
   [[nodiscard]] bool acts_at(site_id site, index) const { return site == site_; }
   template <class S>
   requires(reads_gradient::template contains<S>) void adjoint(S, const_view<B> gradient, place const& at) {
-    shelf_.put(S::id, at, gradient);
+    if (S::id == site_) shelf_.put(S::id, at, gradient);
   }
   [[nodiscard]] const_view<B> get(index layer) const { return shelf_.get(site_, layer, -1); }
 

@@ -29,7 +29,7 @@ class site_recorder {
   [[nodiscard]] bool acts_at(site_id site, index) const { return site == site_; }
   template <class S>
   requires(reads::template contains<S>) void on(S, const_view<B> value, place const& at) {
-    shelf_.put(S::id, at, value);
+    if (S::id == site_) shelf_.put(S::id, at, value);
   }
   /// [R, columns] of the whole batch.
   [[nodiscard]] const_view<B> get(index layer) const { return shelf_.get(site_, layer, -1); }
