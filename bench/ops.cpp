@@ -36,7 +36,7 @@ void add_op(std::string const& name, index elements, Make make, index operations
     else
       count_bytes(state, elements * static_cast<index>(sizeof(typename B::scalar)));
   };
-  add_op<B>("ops/" + name, run)->Unit(benchmark::kMicrosecond);
+  add<B>("ops/" + name, run)->Unit(benchmark::kMicrosecond);
 }
 
 template <class B>

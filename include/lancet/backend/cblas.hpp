@@ -39,7 +39,7 @@ void blas_product(const_view<B> a, ops::transpose ta, const_view<B> b, ops::tran
   auto const word = [](ops::transpose t) { return t == ops::transpose::yes ? CblasTrans : CblasNoTrans; };
   index const k = ta == ops::transpose::no ? a.cols : a.rows;
   T const beta = accumulate ? T(1) : T(0);
-  if (c.rows == 1) {  // a BLAS multiplies a vector several times as fast as a matrix of one row
+  if (c.rows == 1 && k > 0) {  // a BLAS multiplies a vector several times as fast as a matrix of one row
     CBLAS_TRANSPOSE const other = tb == ops::transpose::yes ? CblasNoTrans : CblasTrans;
     int const step = ta == ops::transpose::no ? 1 : stride(a);
     if constexpr (std::is_same_v<T, float>)
