@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forward and backward: the gradient of −E[log P(next token)] with respect to the embeddings, weights frozen.
-#include "lancet/backend/eigen.hpp"
+// Forward and backward, by backend: the gradient of −E[log P(next token)] with respect to the embeddings,
+// weights frozen.
+#include "support/figures.hpp"
 #include "support/model.hpp"
 #include "support/next_token.hpp"
 
 namespace lancet_bench {
 namespace {
 
+template <class B>
 void forward_backward(benchmark::State& state) {
-  using B = lancet::backend::eigen<float>;
   lancet::transformer<B> const& m = model<B>();
   double const rows = static_cast<double>(state.range(0) * state.range(1));
   next_token_loss<B> loss(m, random_sequences(m.arch(), state.range(0), state.range(1) + 1), -1 / rows);
@@ -17,13 +18,16 @@ void forward_backward(benchmark::State& state) {
   loss.run(hooks);
   for (auto _ : state) benchmark::DoNotOptimize(loss.run(hooks));
   state.SetLabel(m.identity().name);
-  state.counters["tokens"] = benchmark::Counter(rows, benchmark::Counter::kIsIterationInvariantRate);
+  count(state, "tokens", rows);
+  count_operations(state, 2 * rows * product_operations(m.arch()));
 }
-BENCHMARK(forward_backward)
-    ->ArgNames({"sequences", "tokens"})
-    ->Args({8, 32})
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+
+bool const registered = [] {
+  for_each_backend([]<class B>() {
+    add<B>("forward_backward", forward_backward<B>)->ArgNames({"sequences", "tokens"})->Args({8, 32});
+  });
+  return true;
+}();
 
 }  // namespace
 }  // namespace lancet_bench

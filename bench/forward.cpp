@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forward passes with all logits, by product policy: sequences × tokens.
-#include "lancet/backend/cblas.hpp"
-#include "lancet/backend/eigen.hpp"
+// Forward passes with all logits, by product policy and backend: sequences × tokens.
 #include "lancet/model/run.hpp"
+#include "support/figures.hpp"
 #include "support/model.hpp"
-#include "support/peak.hpp"
 
 namespace lancet_bench {
 namespace {
 
 namespace product = lancet::backend::product;
 
-template <class Product>
+template <class B>
 void forward(benchmark::State& state) {
-  using B = lancet::backend::eigen<float, Product>;
   lancet::transformer<B> const& m = model<B>();
   lancet::batch<B> const input = random_batch<B>(m.arch(), state.range(0), state.range(1));
   lancet::workspace<B> ws;
@@ -22,25 +19,24 @@ void forward(benchmark::State& state) {
     lancet::logits(m, lancet::hooks(), ws);
   };
   once();
-  double const peak = measured_peak();
   for (auto _ : state) once();
   double const rows = static_cast<double>(input.rows());
   state.SetLabel(m.identity().name);
-  state.counters["tokens"] = benchmark::Counter(rows, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["of_peak"] = benchmark::Counter(rows * product_operations(m.arch()) / peak,
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  count(state, "tokens", rows);
+  count_operations(state, rows * product_operations(m.arch()));
 }
 
-void sizes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"sequences", "tokens"})
-      ->Args({8, 128})
-      ->Args({1, 14})
-      ->Unit(benchmark::kMillisecond)
-      ->UseRealTime();
+template <class B>
+void add_forward(std::string const& product) {
+  add<B>("forward/" + product, forward<B>)->ArgNames({"sequences", "tokens"})->Args({8, 128})->Args({1, 14});
 }
-BENCHMARK_TEMPLATE(forward, product::packed)->Apply(sizes);
-BENCHMARK_TEMPLATE(forward, product::eigen)->Apply(sizes);
-BENCHMARK_TEMPLATE(forward, product::cblas)->Apply(sizes);
+
+bool const registered = [] {
+  for_each_backend([]<class B>() { add_forward<B>("packed"); });
+  add_forward<lancet::backend::eigen<float, product::plain>>("plain");
+  add_forward<lancet::backend::eigen<float, product::cblas>>("cblas");
+  return true;
+}();
 
 }  // namespace
 }  // namespace lancet_bench

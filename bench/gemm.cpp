@@ -6,10 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "lancet/backend/cblas.hpp"
-#include "lancet/backend/eigen.hpp"
+#include "support/figures.hpp"
 #include "support/model.hpp"
-#include "support/peak.hpp"
 
 namespace lancet_bench {
 namespace {
@@ -49,16 +47,14 @@ void run(benchmark::State& state, shape const& s, index m, way direction) {
       lancet::ops::linear_adjoint<B>(y, w, x.all());
   };
   for (index l = 0; l < s.copies; ++l) once();  // what is prepared at first use
-  double const peak = measured_peak();
   for (auto _ : state) once();
   double const operations = 2.0 * static_cast<double>(m * s.out * s.in);
-  state.counters["flops"] = benchmark::Counter(operations, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["of_peak"] =
-      benchmark::Counter(operations / peak, benchmark::Counter::kIsIterationInvariantRate);
+  count(state, "flops", operations);
+  count_operations(state, operations);
 }
 
 template <class B>
-void add(std::string const& policy) {
+void add_shapes(std::string const& policy) {
   for (way const which : {way::forward, way::adjoint})
     for (shape const& s : shapes())
       for (index const m : {1, 4, 14, 32, 128, 1024})
@@ -73,15 +69,14 @@ void peak(benchmark::State& state) {
   constexpr index steps = 1000000;
   index const tiles = lancet::current_executor().threads();
   for (auto _ : state) lancet::parallel_for(tiles, [](index) { benchmark::DoNotOptimize(run_fma(steps)); });
-  state.counters["flops"] = benchmark::Counter(static_cast<double>(tiles) * fma_operations(steps),
-                                               benchmark::Counter::kIsIterationInvariantRate);
+  count(state, "flops", static_cast<double>(tiles) * fma_operations(steps));
 }
 BENCHMARK(peak)->UseRealTime();
 
 bool const registered = [] {
-  add<eigen<float, product::packed>>("packed");
-  add<eigen<float, product::eigen>>("eigen");
-  add<eigen<float, product::cblas>>("cblas");
+  add_shapes<eigen<float, product::packed>>("packed");
+  add_shapes<eigen<float, product::plain>>("eigen");
+  add_shapes<eigen<float, product::cblas>>("cblas");
   return true;
 }();
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every operation by backend, on 128 rows of SmolLM2-135M's sizes.
+// Every operation by backend, on 128 rows of SmolLM2-135M's sizes: products and attention as a share of the
+// peak, the others of the bandwidth of memory as large as their operands.
 #include <functional>
 #include <memory>
 #include <numeric>
 
-#include "lancet/backend/eigen.hpp"
 #include "lancet/backend/reference.hpp"
 #include "lancet/ops/activation.hpp"
 #include "lancet/ops/attention.hpp"
 #include "lancet/ops/norm.hpp"
 #include "lancet/ops/rope.hpp"
 #include "lancet/ops/softmax.hpp"
+#include "support/figures.hpp"
 #include "support/numbers.hpp"
 
 namespace lancet_bench {
@@ -24,15 +25,18 @@ constexpr index rows = 128, width = 576, mlp_width = 1536, vocabulary = 49152, h
 constexpr index query = heads * head_dim, key = kv_heads * head_dim;
 
 /// Registers `make()`, which prepares its operands when the benchmark runs and returns what is timed.
-/// `elements` are read and written by one call.
+/// `elements` are read and written by one call, which does `operations` on them if those are what limits it.
 template <class B, class Make>
-void add(std::string const& name, index elements, Make make) {
-  benchmark::RegisterBenchmark(("ops/" + name + "/" + B::name).c_str(), [make,
-                                                                         elements](benchmark::State& state) {
+void add_op(std::string const& name, index elements, Make make, index operations = 0) {
+  auto const run = [make, elements, operations](benchmark::State& state) {
     auto once = make();
     for (auto _ : state) once();
-    state.SetBytesProcessed(state.iterations() * elements * static_cast<index>(sizeof(typename B::scalar)));
-  })->UseRealTime();
+    if (operations > 0)
+      count_operations(state, static_cast<double>(operations));
+    else
+      count_bytes(state, elements * static_cast<index>(sizeof(typename B::scalar)));
+  };
+  add<B>("ops/" + name, run)->Unit(benchmark::kMicrosecond);
 }
 
 template <class B>
@@ -43,32 +47,33 @@ template <class B>
 template <class B>
 void add_basic() {
   index const size = rows * width;
-  add<B>("copy", 2 * size, [] {
+  add_op<B>("copy", 2 * size, [] {
     return [x = numbers<B>(rows, width), y = numbers<B>(rows, width)]() mutable { ops::copy<B>(x, y.all()); };
   });
-  add<B>("fill", size, [] { return [y = numbers<B>(rows, width)]() mutable { ops::fill<B>(y.all(), 1); }; });
-  add<B>("scale", 2 * size,
-         [] { return [y = numbers<B>(rows, width)]() mutable { ops::scale<B>(1, y.all()); }; });
-  add<B>("axpy", 3 * size, [] {
+  add_op<B>("fill", size,
+            [] { return [y = numbers<B>(rows, width)]() mutable { ops::fill<B>(y.all(), 1); }; });
+  add_op<B>("scale", 2 * size,
+            [] { return [y = numbers<B>(rows, width)]() mutable { ops::scale<B>(1, y.all()); }; });
+  add_op<B>("axpy", 3 * size, [] {
     return
         [x = numbers<B>(rows, width), y = numbers<B>(rows, width)]() mutable { ops::axpy<B>(0, x, y.all()); };
   });
-  add<B>("row_dot", 2 * size, [] {
+  add_op<B>("row_dot", 2 * size, [] {
     return [x = numbers<B>(rows, width), y = numbers<B>(rows, width), d = numbers<B>(rows, 1)]() mutable {
       ops::row_dot<B>(x, y, d.all());
     };
   });
-  add<B>("scale_columns", 2 * size, [] {
+  add_op<B>("scale_columns", 2 * size, [] {
     return [s = random_tensor<B>(1, width, "ones", 0, 1), y = numbers<B>(rows, width)]() mutable {
       ops::scale_columns<B>(s, y.all());
     };
   });
-  add<B>("add_row_vector", 2 * size, [] {
+  add_op<B>("add_row_vector", 2 * size, [] {
     return [v = numbers<B>(1, width), y = numbers<B>(rows, width)]() mutable {
       ops::add_row_vector<B>(0, v, y.all());
     };
   });
-  add<B>("column_sum", size, [] {
+  add_op<B>("column_sum", size, [] {
     return [x = numbers<B>(rows, width), s = numbers<B>(1, width)]() mutable {
       ops::column_sum<B>(0, x, s.all());
     };
@@ -78,21 +83,24 @@ void add_basic() {
     std::iota(out.rbegin(), out.rend(), index{0});
     return out;
   };
-  add<B>("gather_rows", 2 * size, [reversed] {
+  add_op<B>("gather_rows", 2 * size, [reversed] {
     return [x = numbers<B>(rows, width), y = numbers<B>(rows, width), r = reversed()]() mutable {
       ops::gather_rows<B>(x, r, y.all());
     };
   });
-  add<B>("scatter_add_rows", 3 * size, [reversed] {
+  add_op<B>("scatter_add_rows", 3 * size, [reversed] {
     return [x = random_tensor<B>(rows, width, "zeros", 0), y = numbers<B>(rows, width),
             r = reversed()]() mutable { ops::scatter_add_rows<B>(x, r, y.all()); };
   });
   using enum ops::transpose;
   auto const add_product = [](char const* name, ops::transpose ta, ops::transpose tb) {
-    add<B>(name, 3 * rows * rows, [ta, tb] {
-      return [ta, tb, a = numbers<B>(rows, rows), b = numbers<B>(rows, rows),
-              c = numbers<B>(rows, rows)]() mutable { ops::matmul<B>(a, ta, b, tb, c.all()); };
-    });
+    add_op<B>(
+        name, 3 * rows * rows,
+        [ta, tb] {
+          return [ta, tb, a = numbers<B>(rows, rows), b = numbers<B>(rows, rows),
+                  c = numbers<B>(rows, rows)]() mutable { ops::matmul<B>(a, ta, b, tb, c.all()); };
+        },
+        2 * rows * rows * rows);
   };
   add_product("matmul", no, no);
   add_product("matmul_bt", no, yes);
@@ -102,31 +110,31 @@ void add_basic() {
 template <class B>
 void add_rows() {
   index const size = rows * width;
-  add<B>("norm_scale", size, [] {
+  add_op<B>("norm_scale", size, [] {
     return [x = numbers<B>(rows, width), mean = numbers<B>(rows, 1), s = numbers<B>(rows, 1)]() mutable {
       ops::norm_scale<B>(norm_kind::rms, x, 1e-5, mean.all(), s.all());
     };
   });
-  add<B>("norm_apply", 2 * size, [] {
+  add_op<B>("norm_apply", 2 * size, [] {
     return [x = numbers<B>(rows, width), mean = numbers<B>(rows, 1),
             s = random_tensor<B>(rows, 1, "ones", 0, 1), w = numbers<B>(1, width),
             y = numbers<B>(rows, width)]() mutable { ops::norm_apply<B>(x, mean, s, w, {}, y.all()); };
   });
-  add<B>("norm_apply_adjoint", 3 * size, [] {
+  add_op<B>("norm_apply_adjoint", 3 * size, [] {
     return [gy = numbers<B>(rows, width), x = numbers<B>(rows, width), mean = numbers<B>(rows, 1),
             s = random_tensor<B>(rows, 1, "ones", 0, 1), w = numbers<B>(1, width),
             gc = numbers<B>(rows, width), gs = numbers<B>(rows, 1)]() mutable {
       ops::norm_apply_adjoint<B>(gy, x, mean, s, w, gc.all(), gs.all());
     };
   });
-  add<B>("norm_scale_adjoint", 4 * size, [] {
+  add_op<B>("norm_scale_adjoint", 4 * size, [] {
     return [gc = random_tensor<B>(rows, width, "zeros", 0), gs = random_tensor<B>(rows, 1, "zeros", 0),
             x = numbers<B>(rows, width), mean = numbers<B>(rows, 1),
             s = random_tensor<B>(rows, 1, "ones", 0, 1), gx = numbers<B>(rows, width)]() mutable {
       ops::norm_scale_adjoint<B>(norm_kind::rms, gc, gs, x, mean, s, gx.all());
     };
   });
-  add<B>("rope", 2 * rows * (query + key), [] {
+  add_op<B>("rope", 2 * rows * (query + key), [] {
     rope_table<B> table;
     std::vector<index> positions(rows);
     std::iota(positions.begin(), positions.end(), index{0});
@@ -136,25 +144,25 @@ void add_rows() {
       ops::rope<B>(*table, ops::turn::forward, head_dim, x.all());
     };
   });
-  add<B>("activation", 3 * rows * mlp_width, [] {
+  add_op<B>("activation", 3 * rows * mlp_width, [] {
     return [x = numbers<B>(rows, mlp_width), up = numbers<B>(rows, mlp_width),
             y = numbers<B>(rows, mlp_width)]() mutable {
       ops::activation<B>(activation_kind::silu, x, up, y.all());
     };
   });
-  add<B>("activation_adjoint", 5 * rows * mlp_width, [] {
+  add_op<B>("activation_adjoint", 5 * rows * mlp_width, [] {
     return
         [gy = numbers<B>(rows, mlp_width), x = numbers<B>(rows, mlp_width), up = numbers<B>(rows, mlp_width),
          gx = numbers<B>(rows, mlp_width), gup = numbers<B>(rows, mlp_width)]() mutable {
           ops::activation_adjoint<B>(activation_kind::silu, gy, x, up, gx.all(), gup.all());
         };
   });
-  add<B>("log_sum_exp", rows * vocabulary, [] {
+  add_op<B>("log_sum_exp", rows * vocabulary, [] {
     return [x = numbers<B>(rows, vocabulary), out = std::vector<double>(rows)]() mutable {
       ops::log_sum_exp<B>(x, out);
     };
   });
-  add<B>("scaled_softmax", 2 * rows * vocabulary, [] {
+  add_op<B>("scaled_softmax", 2 * rows * vocabulary, [] {
     return [x = numbers<B>(rows, vocabulary), y = numbers<B>(rows, vocabulary),
             lse = std::vector<double>(rows, 11.0),
             a = std::vector<double>(rows, 1.0)]() mutable { ops::scaled_softmax<B>(x, lse, a, y.all()); };
@@ -177,30 +185,47 @@ struct attention_operands {
 template <class B>
 void add_attention() {
   using operands = attention_operands<B>;
-  auto const add_one = [](char const* name, index elements, auto call) {
-    add<B>(name, elements, [call] { return [call, o = std::make_shared<operands>()] { call(*o); }; });
+  auto const add_one = [](char const* name, index elements, auto call, index operations = 0) {
+    add_op<B>(
+        name, elements, [call] { return [call, o = std::make_shared<operands>()] { call(*o); }; },
+        operations);
   };
   index const inputs = rows * (query + 2 * key), scores = heads * rows * rows;
-  add_one("attention", inputs + rows * query, [](operands& o) {
-    ops::attention_part<B> const part{o.q, o.keys, o.values, o.z};
-    ops::attention<B>(o.shape, std::span(&part, 1));
-  });
-  add_one("attention_adjoint", 2 * (inputs + rows * query), [](operands& o) {
-    ops::attention_part<B> const part{o.q, o.keys, o.values, o.z};
-    ops::attention_gradient<B> const gradient{o.gz, o.gq, o.gk, o.gv};
-    ops::attention_adjoint<B>(o.shape, std::span(&part, 1), std::span(&gradient, 1));
-  });
-  add_one("attention_scores", inputs + scores,
-          [](operands& o) { ops::attention_scores<B>(o.shape, o.q, o.keys, o.pattern.all()); });
+  index const product =
+      2 * scores * head_dim;  // of all queries with all keys; fused, half of them are masked
+  add_one(
+      "attention", inputs + rows * query,
+      [](operands& o) {
+        ops::attention_part<B> const part{o.q, o.keys, o.values, o.z};
+        ops::attention<B>(o.shape, std::span(&part, 1));
+      },
+      2 * product / 2);
+  add_one(
+      "attention_adjoint", 2 * (inputs + rows * query),
+      [](operands& o) {
+        ops::attention_part<B> const part{o.q, o.keys, o.values, o.z};
+        ops::attention_gradient<B> const gradient{o.gz, o.gq, o.gk, o.gv};
+        ops::attention_adjoint<B>(o.shape, std::span(&part, 1), std::span(&gradient, 1));
+      },
+      5 * product / 2);
+  add_one(
+      "attention_scores", inputs + scores,
+      [](operands& o) { ops::attention_scores<B>(o.shape, o.q, o.keys, o.pattern.all()); }, product);
   add_one("causal_softmax", 2 * scores,
           [](operands& o) { ops::causal_softmax<B>(rows, o.gp, o.pattern.all()); });
-  add_one("attention_mix", inputs + scores,
-          [](operands& o) { ops::attention_mix<B>(o.shape, o.pattern, o.values, o.z.all()); });
-  add_one("attention_mix_adjoint", inputs + 2 * scores, [](operands& o) {
-    ops::attention_mix_adjoint<B>(o.shape, o.gz, o.pattern, o.values, o.gp.all(), o.gv);
-  });
-  add_one("attention_scores_adjoint", 2 * inputs + scores,
-          [](operands& o) { ops::attention_scores_adjoint<B>(o.shape, o.gp, o.q, o.keys, o.gq, o.gk); });
+  add_one(
+      "attention_mix", inputs + scores,
+      [](operands& o) { ops::attention_mix<B>(o.shape, o.pattern, o.values, o.z.all()); }, product);
+  add_one(
+      "attention_mix_adjoint", inputs + 2 * scores,
+      [](operands& o) {
+        ops::attention_mix_adjoint<B>(o.shape, o.gz, o.pattern, o.values, o.gp.all(), o.gv);
+      },
+      2 * product);
+  add_one(
+      "attention_scores_adjoint", 2 * inputs + scores,
+      [](operands& o) { ops::attention_scores_adjoint<B>(o.shape, o.gp, o.q, o.keys, o.gq, o.gk); },
+      2 * product);
 }
 
 template <class B>
@@ -212,7 +237,7 @@ void add_all() {
 
 bool const registered = [] {
   add_all<backend::reference<float>>();
-  add_all<backend::eigen<float>>();
+  for_each_backend([]<class B>() { add_all<B>(); });
   return true;
 }();
 

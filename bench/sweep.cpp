@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exact activation patching of every head on a pair of 14-token prompts that differ at position 1, and the
-// naive loop: one full forward pass a head.
-#include "lancet/backend/eigen.hpp"
+// naive loop: one full forward pass a head; by backend.
+#include "support/figures.hpp"
 #include "support/model.hpp"
 #include "support/patching.hpp"
 
 namespace lancet_bench {
 namespace {
-
-using B = lancet::backend::eigen<float>;
 
 [[nodiscard]] lancet::contrast_pair pair_of(lancet::architecture const& a) {
   std::vector<lancet::token> const t = random_tokens(17, a.vocabulary, "pair");
@@ -21,17 +19,22 @@ using B = lancet::backend::eigen<float>;
   return pair;
 }
 
+/// Work that is counted: the products of the layers behind the patched one, for the rows from the difference
+/// on.
+template <class B>
 void every_head(benchmark::State& state) {
   lancet::transformer<B> const& m = model<B>();
-  lancet::contrast_pair const pair = pair_of(m.arch());
+  lancet::architecture const& a = m.arch();
+  lancet::contrast_pair const pair = pair_of(a);
   for (auto _ : state) benchmark::DoNotOptimize(patch_every_head(m, pair));
   state.SetLabel(m.identity().name);
-  state.counters["heads"] = benchmark::Counter(static_cast<double>(m.arch().layers * m.arch().heads),
-                                               benchmark::Counter::kIsIterationInvariantRate);
+  count(state, "heads", static_cast<double>(a.layers * a.heads));
+  index const rows = std::ssize(pair.clean) - 1, layers_behind = a.layers * (a.layers - 1) / 2;
+  count_operations(state, static_cast<double>(a.heads * rows * layers_behind) * layer_operations(a));
 }
-BENCHMARK(every_head)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 /// The heads of the middle layer, one full pass each: its rate is that of any other layer's.
+template <class B>
 void naive_loop(benchmark::State& state) {
   lancet::transformer<B> const& m = model<B>();
   lancet::architecture const& a = m.arch();
@@ -49,15 +52,22 @@ void naive_loop(benchmark::State& state) {
     for (index h = 0; h < a.heads; ++h) {
       change.clear();
       change.add({lancet::site_id::z, layer, 0, 0, rows, h * a.head_dim, a.head_dim,
-                  source.get<lancet::site::z>(layer).col_range(h * a.head_dim, a.head_dim)});
+                  source.template get<lancet::site::z>(layer).col_range(h * a.head_dim, a.head_dim)});
       lancet::forward(m, corrupted, hooks, ws);
       lancet::logits(m, hooks, ws);
     }
   state.SetLabel(m.identity().name);
-  state.counters["heads"] =
-      benchmark::Counter(static_cast<double>(a.heads), benchmark::Counter::kIsIterationInvariantRate);
+  count(state, "heads", static_cast<double>(a.heads));
+  count_operations(state, static_cast<double>(a.heads * rows) * product_operations(a));
 }
-BENCHMARK(naive_loop)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+bool const registered = [] {
+  for_each_backend([]<class B>() {
+    add<B>("every_head", every_head<B>);
+    add<B>("naive_loop", naive_loop<B>);
+  });
+  return true;
+}();
 
 }  // namespace
 }  // namespace lancet_bench

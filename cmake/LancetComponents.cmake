@@ -148,7 +148,7 @@ endfunction()
 function(lancet_library)
   set(include_dir ${PROJECT_SOURCE_DIR}/include)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${include_dir}/*.hpp)
-  file(GLOB_RECURSE device_headers CONFIGURE_DEPENDS ${include_dir}/*.cuh)
+  file(GLOB_RECURSE plain CONFIGURE_DEPENDS ${include_dir}/*.cuh ${include_dir}/*.inc)  # installed, not compiled alone
 
   add_library(lancet INTERFACE)
   add_library(lancet::lancet ALIAS lancet)
@@ -162,7 +162,6 @@ function(lancet_library)
 
   set(headers_of_several "")
   set(usable "")
-  set(plain ${device_headers})  # installed like the others, compiled by those who have what they need
   foreach(header IN LISTS headers)
     lancet_needs(needs ${header})
     lancet_unmet(unmet ${header})

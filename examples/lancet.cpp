@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "lancet/surgery.hpp"
+#include "lancet/backends.hpp"
 #include "lancet/verbs.hpp"
 #include "lancet/version.hpp"
 
@@ -55,6 +55,15 @@ void read_environment(program::common_options& common) {
   common.quiet = !quiet.empty() && quiet != "0";
 }
 
+/// --backend, which may stand anywhere. It says which verbs are meant, so it is read before they are.
+void read_backend(int argc, char** argv, program::common_options& common) {
+  CLI::App only;
+  only.set_help_flag();
+  only.allow_extras();
+  only.add_option("--backend", common.backend);
+  only.parse(argc, argv);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -67,18 +76,13 @@ int main(int argc, char** argv) {
       "lancet VERB --help tells more of a verb. Exit status: 0 done, 1 failed, 2 wrong usage, 3 bad input "
       "file, 4 out of memory or "
       "disk, 130 interrupted.");
-  program::add_info(app, common);
-  program::add_tokens(app, common);
-  program::add_score(app, common);
-  program::add_generate(app, common);
-  program::add_effects(app, common);
-  program::add_circuit(app, common);
-  program::add_train(app, common);
-  program::add_validate(app, common);
-  program::add_atlas(app, common);
-  program::add_surgery(app, common);
   return program::run_guarded(app, common, [&] {
     read_environment(common);
+    read_backend(argc, argv, common);
+    program::add_backend(app, common);
+    program::choose_backend(common.backend).add_verbs(app, common);
+    program::add_tokens(app, common);
+    program::add_atlas(app, common);
     program::handle_interruption(common.command);
     app.parse(argc, argv);
   });

@@ -82,12 +82,17 @@ template <class B>
   return out;
 }
 
-/// Floating-point operations of all products with weights, for one row that is read out: 2·(layers +
-/// unembedding).
-[[nodiscard]] inline double product_operations(lancet::architecture const& a) {
+/// Floating-point operations of the products with weights, for one row: of a layer, of the unembedding, and
+/// of a pass that reads the row out. A backward pass of frozen weights does them once more.
+[[nodiscard]] inline double layer_operations(lancet::architecture const& a) {
   lancet::sizes<lancet::architecture> const n(a);
-  index const layer = a.width * (n.qkv + n.q + n.mlp_in + a.mlp_width);
-  return 2.0 * static_cast<double>(a.layers * layer + a.vocabulary * a.width);
+  return 2.0 * static_cast<double>(a.width * (n.qkv + n.q + n.mlp_in + a.mlp_width));
+}
+[[nodiscard]] inline double unembedding_operations(lancet::architecture const& a) {
+  return 2.0 * static_cast<double>(a.vocabulary * a.width);
+}
+[[nodiscard]] inline double product_operations(lancet::architecture const& a) {
+  return static_cast<double>(a.layers) * layer_operations(a) + unembedding_operations(a);
 }
 
 }  // namespace lancet_bench

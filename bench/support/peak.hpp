@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine's own limit: fused multiply-adds a second out of registers, on all threads of the executor.
+// The machine's own limits, on all threads of the executor: fused multiply-adds a second out of registers,
+// and bytes a second to and from memory.
 //
-// Products are given as a share of it, measured moments before, so that figures of two machines, or of a busy
-// and an idle one, can be compared.
+// Figures are given as a share of them, measured moments before or after, so that those of two machines, or
+// of a busy and an idle one, can be compared.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <string_view>
 
 #include "lancet/backend/gemm/microkernel.hpp"
+#include "lancet/core/aligned.hpp"
 #include "lancet/core/executor.hpp"
 
 namespace lancet_bench {
@@ -63,22 +66,50 @@ inline float run_fma(index steps) {
   return detail::fma_baseline(steps);
 }
 
+namespace detail {
+/// The shortest of five runs, in seconds.
+template <class F>
+[[nodiscard]] double shortest(F&& run) {
+  using clock = std::chrono::steady_clock;
+  std::chrono::duration<double> best = std::chrono::hours(1);
+  for (int i = 0; i < 5; ++i) {
+    auto const start = clock::now();
+    run();
+    best = std::min<std::chrono::duration<double>>(best, clock::now() - start);
+  }
+  return best.count();
+}
+}  // namespace detail
+
 /// Operations a second of all threads together: the best of five runs of some milliseconds.
 [[nodiscard]] inline double measured_peak() {
-  using clock = std::chrono::steady_clock;
   constexpr index steps = 200000;
   index const tiles = 4 * lancet::current_executor().threads();
-  double best = 0;
-  for (int run = 0; run < 5; ++run) {
-    auto const start = clock::now();
+  double const seconds = detail::shortest([&] {
     lancet::parallel_for(tiles, [](index) {
       float volatile sink = run_fma(steps);
       static_cast<void>(sink);
     });
-    std::chrono::duration<double> const taken = clock::now() - start;
-    best = std::max(best, static_cast<double>(tiles) * fma_operations(steps) / taken.count());
-  }
-  return best;
+  });
+  return static_cast<double>(tiles) * fma_operations(steps) / seconds;
+}
+
+/// Bytes read and written a second when memory of `bytes` is copied, half into half, on all threads. What
+/// fits into a cache is as fast as that cache: give the size of the operands that the figure is compared
+/// with.
+[[nodiscard]] inline double measured_bandwidth(index bytes) {
+  constexpr index block = 1 << 15;
+  index const half = std::max(block, bytes / 2), tiles = (half + block - 1) / block;
+  index const times = std::max<index>(1, (1 << 24) / half);
+  lancet::aligned_buffer<char> from(half), to(half);
+  double const seconds = detail::shortest([&] {
+    for (index i = 0; i < times; ++i)
+      lancet::parallel_for(tiles, [&](index tile) {
+        std::memcpy(to.data() + tile * block, from.data() + tile * block,
+                    static_cast<std::size_t>(std::min(block, half - tile * block)));
+      });
+  });
+  return 2.0 * static_cast<double>(half * times) / seconds;
 }
 
 }  // namespace lancet_bench

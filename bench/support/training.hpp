@@ -9,12 +9,13 @@
 namespace lancet_bench {
 
 inline constexpr double learning_rate = 1e-4;
+inline constexpr index lowest_adapter = 10;
 
 template <class B>
 [[nodiscard]] lancet::intervention<B> make_adapters(lancet::transformer<B> const& model) {
   lancet::circuit where;
   where.model = model.identity();
-  for (index l = 10; l < 20; ++l) {
+  for (index l = lowest_adapter; l < lowest_adapter + 10; ++l) {
     where.units.push_back({lancet::unit_kind::attn, l, 0, -1});
     where.units.push_back({lancet::unit_kind::mlp, l, 0, -1});
   }

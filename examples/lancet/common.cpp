@@ -12,12 +12,10 @@
 #include <new>
 #include <numeric>
 
+#include "lancet/backends.hpp"
 #include "lancet/core/executor.hpp"
 #include "lancet/io/detail/quoted.hpp"
-#include "lancet/io/load_model.hpp"
 #include "lancet/version.hpp"
-
-#include "lancet/compiled.hpp"
 
 namespace program {
 
@@ -98,6 +96,11 @@ void print_scalars(nlohmann::ordered_json const& object, std::string const& pref
 
 }  // namespace
 
+void add_backend(CLI::App& verb, common_options& common) {
+  verb.add_option("--backend", common.backend,
+                  "what to compute with: " + one_of(backend_names()) + " [$LANCET_BACKEND, else eigen]");
+}
+
 void add_common(CLI::App& verb, common_options& common, takes what) {
   verb.add_flag("--json", common.json, "print JSON on standard output, and nothing else there");
   verb.add_flag("--quiet,-q", common.quiet, "no progress and no remarks on standard error");
@@ -107,7 +110,7 @@ void add_common(CLI::App& verb, common_options& common, takes what) {
     verb.add_option("--threads,-t", common.threads,
                     "threads to compute with [$LANCET_THREADS, else all cores]")
         ->check(CLI::Range(1, 4096));
-    verb.add_option("--backend", common.backend, "what to compute with: eigen [$LANCET_BACKEND]");
+    add_backend(verb, common);
   }
   if (what.seed) verb.add_option("--seed", common.seed, "of everything random [$LANCET_SEED, else 0]");
   if (what.output)
@@ -116,24 +119,8 @@ void add_common(CLI::App& verb, common_options& common, takes what) {
     verb.add_flag("--dry-run", common.dry_run, "print the plan, its passes, memory and time, and stop");
 }
 
-model_type load(common_options& common) {
-  if (common.backend != "eigen") {
-    std::vector<std::string> const others{"xtensor", "reference", "cuda"};
-    if (std::find(others.begin(), others.end(), common.backend) == others.end())
-      fail_choice("--backend", common.backend, {"eigen"});
-    throw lancet::usage_error("--backend: this program was built without " + common.backend +
-                              ", expected eigen");
-  }
-  if (common.model.empty())
-    throw lancet::usage_error(
-        "--model: got nothing, expected a GGUF file or a folder with config.json and *.safetensors (or set "
-        "LANCET_MODEL)");
+void use_threads(common_options const& common) {
   if (common.threads > 0) lancet::set_threads(common.threads);
-  say(common, "loading " + common.model);
-  auto const before = std::chrono::steady_clock::now();
-  model_type model = lancet::load_model<backend>(common.model);
-  common.load_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
-  return model;
 }
 
 nlohmann::ordered_json measures(common_options const& common) {
@@ -225,12 +212,16 @@ std::string nearest(std::string_view got, std::vector<std::string> const& known)
   return best;
 }
 
-void fail_choice(std::string_view flag, std::string_view got, std::vector<std::string> const& known) {
+std::string one_of(std::vector<std::string> const& words) {
   std::string list;
-  for (std::size_t i = 0; i < known.size(); ++i)
-    list += (i == 0 ? "" : i + 1 == known.size() ? " or " : ", ") + known[i];
+  for (std::size_t i = 0; i < words.size(); ++i)
+    list += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+  return list;
+}
+
+void fail_choice(std::string_view flag, std::string_view got, std::vector<std::string> const& known) {
   throw lancet::usage_error(std::string(flag) + ": got " + lancet::detail::in_quotes(got) + ", expected " +
-                            list + suggestion(got, known));
+                            one_of(known) + suggestion(got, known));
 }
 
 }  // namespace program

@@ -13,16 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "lancet/backend/eigen.hpp"
 #include "lancet/core/error.hpp"
 #include "lancet/core/progress.hpp"
-#include "lancet/model/transformer.hpp"
 
 namespace program {
-
-/// What the program computes with.
-using backend = lancet::backend::eigen<float>;
-using model_type = lancet::transformer<backend>;
 
 /// Options that verbs have in common; one object for the whole program.
 struct common_options {
@@ -48,10 +42,11 @@ struct takes {
   bool dry_run = false;
 };
 void add_common(CLI::App& verb, common_options& common, takes what);
+/// --backend; before a verb it means the same as after it.
+void add_backend(CLI::App& verb, common_options& common);
 
-/// Sets the threads and loads --model; its time is kept apart from the rest. Throws usage_error for a backend
-/// that this program was built without.
-[[nodiscard]] model_type load(common_options& common);
+/// --threads, from now on.
+void use_threads(common_options const& common);
 
 /// {"seconds": computing, "load_seconds": …, "peak_bytes": …, "threads": …, "backend": …, "version": …}
 [[nodiscard]] nlohmann::ordered_json measures(common_options const& common);
@@ -94,6 +89,8 @@ void handle_interruption(std::string const& command);
 
 /// The known name nearest to `got`, or "" where none is near (more than a third of its letters differ).
 [[nodiscard]] std::string nearest(std::string_view got, std::vector<std::string> const& known);
+/// "a, b or c".
+[[nodiscard]] std::string one_of(std::vector<std::string> const& words);
 /// "FLAG: got GOT, expected one of …; did you mean …?"
 [[noreturn]] void fail_choice(std::string_view flag, std::string_view got,
                               std::vector<std::string> const& known);

@@ -19,7 +19,8 @@ namespace program {
                                  {"kl_divergence", lancet::kl_divergence{}}});
 }
 
-[[nodiscard]] inline lancet::pair_file read_pair_file(model_type const& model, std::string const& path) {
+template <class B>
+[[nodiscard]] lancet::pair_file read_pair_file(lancet::transformer<B> const& model, std::string const& path) {
   return lancet::read_pairs(path, model.has_tokenizer() ? &model.tokenizer() : nullptr);
 }
 

@@ -3,10 +3,7 @@
 
 #include <cstdio>
 
-#include "lancet/io/intervention_folder.hpp"
 #include "lancet/io/load_model.hpp"
-
-#include "lancet/compiled.hpp"
 
 namespace program {
 
@@ -76,11 +73,6 @@ void check(text_item const& item, text_rules const& rules) {
 
 }  // namespace
 
-text_rules rules_of(model_type const& model, bool bos) {
-  return {model.has_tokenizer() ? &model.tokenizer() : nullptr, model.arch().vocabulary, model.arch().context,
-          bos};
-}
-
 text_item make_item(std::string text, std::string where, text_rules const& rules) {
   text_item item;
   item.where = std::move(where);
@@ -138,18 +130,6 @@ void add_intervention(CLI::App& verb, intervention_options& options) {
                   "a folder that `lancet train` or `lancet surgery` wrote, applied to the model");
   verb.add_option("--strength", options.strength, "of the intervention: 0 none, 1 as trained [as saved]")
       ->check(CLI::Range(0.0, 100.0));
-}
-
-std::unique_ptr<lancet::intervention<backend>> load(model_type const& model,
-                                                    intervention_options const& options) {
-  if (options.folder.empty()) {
-    if (options.strength >= 0) throw lancet::usage_error("--strength: needs --intervention");
-    return nullptr;
-  }
-  auto out = std::make_unique<lancet::intervention<backend>>(
-      lancet::load_intervention<backend>(options.folder, model));
-  if (options.strength >= 0) out->set_strength(options.strength);
-  return out;
 }
 
 void print_line(nlohmann::ordered_json const& line) {

@@ -3,13 +3,12 @@
 // model.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "lancet/common.hpp"
-#include "lancet/intervene/intervention.hpp"
 #include "lancet/io/tokenizer.hpp"
+#include "lancet/model/transformer.hpp"
 
 namespace program {
 
@@ -31,7 +30,11 @@ struct text_rules {
   bool bos = false;           ///< put the start token first
 };
 
-[[nodiscard]] text_rules rules_of(model_type const& model, bool bos);
+template <class B>
+[[nodiscard]] text_rules rules_of(lancet::transformer<B> const& model, bool bos) {
+  return {model.has_tokenizer() ? &model.tokenizer() : nullptr, model.arch().vocabulary, model.arch().context,
+          bos};
+}
 [[nodiscard]] text_item make_item(std::string text, std::string where, text_rules const& rules);
 
 /// Reads `path`, "-" for standard input: JSON lines ({"text": …} or {"ids": […]}, with `continuation` or
@@ -42,14 +45,12 @@ struct text_rules {
 /// The tokenizer alone, without the weights.
 [[nodiscard]] lancet::tokenizer load_tokenizer(common_options& common);
 
-/// --intervention DIR and its --strength, added to a verb; loaded for the model, or nothing.
+/// --intervention DIR and its --strength, added to a verb.
 struct intervention_options {
   std::string folder;
   double strength = -1;  ///< below 0: as it was saved
 };
 void add_intervention(CLI::App& verb, intervention_options& options);
-[[nodiscard]] std::unique_ptr<lancet::intervention<backend>> load(model_type const& model,
-                                                                  intervention_options const& options);
 
 /// One line of JSON on standard output.
 void print_line(nlohmann::ordered_json const& line);

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verbs of the program, one source file each; every function adds its verb to the command line.
+// The verbs that run no model, one source file each; every function adds its verb to the command line. The
+// others are in model_verbs/.
 #pragma once
 
 #include "lancet/common.hpp"
 
 namespace program {
 
-void add_info(CLI::App& app, common_options& common);
 void add_tokens(CLI::App& app, common_options& common);
-void add_score(CLI::App& app, common_options& common);
-void add_generate(CLI::App& app, common_options& common);
-void add_effects(CLI::App& app, common_options& common);
-void add_circuit(CLI::App& app, common_options& common);
-void add_train(CLI::App& app, common_options& common);
-void add_validate(CLI::App& app, common_options& common);
 void add_atlas(CLI::App& app, common_options& common);
 
 }  // namespace program

@@ -74,7 +74,8 @@ void run_products(operation_results& out) {
   struct shape {
     index m, n, k;
   };
-  for (auto const [m, n, k] : {shape{1, 1, 1}, {3, 5, 7}, {65, 9, 20}, {2, 513, 4}, {130, 40, 33}})
+  for (auto const [m, n, k] :
+       {shape{1, 1, 1}, {1, 6, 9}, {1, 4, 0}, {3, 5, 0}, {3, 5, 7}, {65, 9, 20}, {2, 513, 4}, {130, 40, 33}})
     for (ops::transpose const ta : {no, yes})
       for (ops::transpose const tb : {no, yes})
         for (bool const accumulate : {false, true}) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// product::cblas: prepared weights multiplied by a BLAS with the C interface, for the Eigen backend:
-//   #include <lancet/backend/eigen.hpp> and this header; backend::eigen<float, backend::product::cblas>.
+// Products by a BLAS with the C interface: of prepared weights for any host backend, as the policy
+// `backend::eigen<float, backend::product::cblas>`, and of two matrices that change.
 #pragma once
 
 #include <cblas.h>
 
+#include <algorithm>
 #include <type_traits>
 
 #include "lancet/core/executor.hpp"
@@ -28,43 +29,60 @@ inline void switch_off_blas_threads() {
   static_cast<void>(once);
 }
 
-/// c[m, n] = a[m, k] · op(b) (or +=), all row-major, on the calling thread.
-template <class T>
-void blas_product(index m, index n, index k, T const* a, index lda, T const* b, index ldb, CBLAS_TRANSPOSE tb,
-                  T* c, index ldc, bool accumulate) {
-  T const beta = accumulate ? T(1) : T(0);
+/// c = op(a)·op(b), or c += with `accumulate`: op(a) [m, k], op(b) [k, n], c [m, n], on the calling thread.
+template <class B>
+void blas_product(const_view<B> a, ops::transpose ta, const_view<B> b, ops::transpose tb, view<B> c,
+                  bool accumulate) {
+  using T = typename B::scalar;
   auto const size = [](index x) { return static_cast<int>(x); };
-  if constexpr (std::is_same_v<T, float>)
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, tb, size(m), size(n), size(k), 1, a, size(lda), b, size(ldb),
-                beta, c, size(ldc));
-  else
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, tb, size(m), size(n), size(k), 1, a, size(lda), b, size(ldb),
-                beta, c, size(ldc));
-}
-
-/// y[n] = b · x (or +=) with b [n, k] row-major, or bᵀ · x with b [k, n]: a product of one row.
-template <class T>
-void blas_row(index rows, index cols, T const* b, index ldb, CBLAS_TRANSPOSE tb, T const* x, T* y,
-              bool accumulate) {
+  auto const stride = [](const_view<B> v) { return static_cast<int>(std::max<index>(1, v.stride)); };
+  auto const word = [](ops::transpose t) { return t == ops::transpose::yes ? CblasTrans : CblasNoTrans; };
+  index const k = ta == ops::transpose::no ? a.cols : a.rows;
   T const beta = accumulate ? T(1) : T(0);
-  auto const size = [](index v) { return static_cast<int>(v); };
-  if constexpr (std::is_same_v<T, float>)
-    cblas_sgemv(CblasRowMajor, tb, size(rows), size(cols), 1, b, size(ldb), x, 1, beta, y, 1);
-  else
-    cblas_dgemv(CblasRowMajor, tb, size(rows), size(cols), 1, b, size(ldb), x, 1, beta, y, 1);
+  if (c.rows == 1 && k > 0) {  // a BLAS multiplies a vector several times as fast as a matrix of one row
+    CBLAS_TRANSPOSE const other = tb == ops::transpose::yes ? CblasNoTrans : CblasTrans;
+    int const step = ta == ops::transpose::no ? 1 : stride(a);
+    if constexpr (std::is_same_v<T, float>)
+      cblas_sgemv(CblasRowMajor, other, size(b.rows), size(b.cols), 1, b.data, stride(b), a.data, step, beta,
+                  c.data, 1);
+    else
+      cblas_dgemv(CblasRowMajor, other, size(b.rows), size(b.cols), 1, b.data, stride(b), a.data, step, beta,
+                  c.data, 1);
+  } else if constexpr (std::is_same_v<T, float>) {
+    cblas_sgemm(CblasRowMajor, word(ta), word(tb), size(c.rows), size(c.cols), size(k), 1, a.data, stride(a),
+                b.data, stride(b), beta, c.data, stride(c));
+  } else {
+    cblas_dgemm(CblasRowMajor, word(ta), word(tb), size(c.rows), size(c.cols), size(k), 1, a.data, stride(a),
+                b.data, stride(b), beta, c.data, stride(c));
+  }
 }
 
 }  // namespace detail
 
 namespace host {
 
+/// `ops::matmul` by a BLAS, in even tiles of at most 256 × 512 elements that the executor runs. They are cut
+/// by shape alone, so results are bit-equal for any number of threads; but a BLAS chooses its kernel by the
+/// number of rows: bits of a row depend on the batch that it is in.
+template <class B>
+void blas_matmul(const_view<B> a, ops::transpose ta, const_view<B> b, ops::transpose tb, view<B> c,
+                 bool accumulate) {
+  lancet::detail::switch_off_blas_threads();
+  constexpr index most_rows = 256, most_columns = 512;
+  index const down = (c.rows + most_rows - 1) / most_rows,
+              across = (c.cols + most_columns - 1) / most_columns;
+  parallel_for(down * across, [&](index tile) {
+    index const i = tile / across * c.rows / down, m = (tile / across + 1) * c.rows / down - i;
+    index const j = tile % across * c.cols / across, n = (tile % across + 1) * c.cols / across - j;
+    lancet::detail::blas_product<B>(ta == ops::transpose::no ? a.row_range(i, m) : a.col_range(i, m), ta,
+                                    tb == ops::transpose::no ? b.col_range(j, n) : b.row_range(j, n), tb,
+                                    c.row_range(i, m).col_range(j, n), accumulate);
+  });
+}
+
 /// W [out, in] of host backend `B`, as it is: a BLAS has no call that packs a matrix for later products.
-/// Tiles of the result are cut by shape alone, but a BLAS chooses its kernel by the number of rows: bits of a
-/// row depend on the batch that it is in.
 template <class B>
 class cblas_weight {
-  using T = typename B::scalar;
-
  public:
   cblas_weight() = default;
   /// Takes over a copy of w [out, in].
@@ -72,55 +90,22 @@ class cblas_weight {
 
   [[nodiscard]] index out() const { return w_.rows(); }
   [[nodiscard]] index in() const { return w_.cols(); }
-  [[nodiscard]] index bytes() const { return w_.capacity() * static_cast<index>(sizeof(T)); }
+  [[nodiscard]] index bytes() const { return w_.capacity() * static_cast<index>(sizeof(typename B::scalar)); }
 
   /// y = x·Wᵀ + bias, or y += x·Wᵀ with `accumulate` (no bias then): x [R, in], y [R, out]; bias [1, out] or
   /// empty.
   void apply(const_view<B> x, const_view<B> bias, view<B> y, bool accumulate) const {
-    const_view<B> const w = w_;
-    tiles(y, [&](view<B> part, index row, index column) {
-      if (part.rows == 1)
-        lancet::detail::blas_row<T>(part.cols, w.cols, w.row(column), w.stride, CblasNoTrans, x.row(row),
-                                    part.data, accumulate);
-      else
-        lancet::detail::blas_product<T>(part.rows, part.cols, w.cols, x.row(row), x.stride, w.row(column),
-                                        w.stride, CblasTrans, part.data, part.stride, accumulate);
-      if (!accumulate && bias.data)
-        for (index i = 0; i < part.rows; ++i)
-          for (index j = 0; j < part.cols; ++j) part(i, j) += bias.data[column + j];
-    });
+    blas_matmul<B>(x, ops::transpose::no, w_, ops::transpose::yes, y, accumulate);
+    if (!accumulate && bias.data) ops::add_row_vector<B>(1, bias, y);
   }
   /// gx = gy·W, or gx += with `accumulate`: gy [R, out], gx [R, in].
   void apply_adjoint(const_view<B> gy, view<B> gx, bool accumulate) const {
-    const_view<B> const w = w_;
-    tiles(gx, [&](view<B> part, index row, index column) {
-      if (part.rows == 1)
-        lancet::detail::blas_row<T>(w.rows, part.cols, w.data + column, w.stride, CblasTrans, gy.row(row),
-                                    part.data, accumulate);
-      else
-        lancet::detail::blas_product<T>(part.rows, part.cols, w.rows, gy.row(row), gy.stride, w.data + column,
-                                        w.stride, CblasNoTrans, part.data, part.stride, accumulate);
-    });
+    blas_matmul<B>(gy, ops::transpose::no, w_, ops::transpose::no, gx, accumulate);
   }
   /// y[i] = W[rows[i]]: y [R, in].
   void gather(std::span<index const> rows, view<B> y) const { ops::gather_rows<B>(w_, rows, y); }
 
  private:
-  /// Calls f(part of y, its first row, its first column) for even tiles of at most 256 × 512 elements.
-  template <class F>
-  static void tiles(view<B> y, F&& f) {
-    lancet::detail::switch_off_blas_threads();
-    constexpr index most_rows = 256, most_columns = 512;
-    index const down = (y.rows + most_rows - 1) / most_rows,
-                across = (y.cols + most_columns - 1) / most_columns;
-    parallel_for(down * across, [&](index tile) {
-      index const row = tile / across * y.rows / down, rows = (tile / across + 1) * y.rows / down - row;
-      index const column = tile % across * y.cols / across,
-                  columns = (tile % across + 1) * y.cols / across - column;
-      f(y.row_range(row, rows).col_range(column, columns), row, column);
-    });
-  }
-
   tensor<B> w_;
 };
 

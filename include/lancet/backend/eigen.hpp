@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Eigen backend: Eigen::Map views, Eigen products for small and changing matrices, prepared weights
-// through a product policy (`product::packed` is lancet's own kernel; `product::eigen`, and `product::cblas`
-// in cblas.hpp).
+// The Eigen backend: Eigen::Map views, Eigen products of changing matrices, prepared weights through a
+// product policy (`product::packed` is lancet's own kernel; `product::eigen`, and `product::cblas` in
+// cblas.hpp).
 #pragma once
 
 #include <Eigen/Core>
 
 #include "lancet/backend/host/operations.hpp"
-#include "lancet/backend/host/packed_weight.hpp"
-#include "lancet/ops/linear.hpp"
+#include "lancet/backend/host/product.hpp"
 
 namespace lancet::backend {
 
-/// How prepared weights are multiplied. Measured figures: docs/benchmarks.md.
 namespace product {
-/// lancet's register-tiled kernel on packed weights: fastest at every number of rows, and bit-equal for any
-/// of them.
-struct packed {
-  template <class B>
-  using weight = host::packed_weight<B>;
-};
-/// Eigen's own product, in tiles of rows and columns that the executor runs.
-struct eigen {
-  template <class B>
-  using weight = plain_weight<B>;
-};
+/// Eigen's own product of two matrices.
+using eigen = plain;
 }  // namespace product
 
 template <class Scalar, class Product = product::packed>
@@ -33,8 +22,6 @@ struct eigen : host::operations<eigen<Scalar, Product>, Scalar> {
   using typename base::in;
   using typename base::out;
   static constexpr char const* name = "eigen";
-  using overrides = op_list<op::axpy, op::matmul, op::scale_columns, op::add_row_vector, op::column_sum,
-                            op::norm, op::rope, op::attention, op::activation, op::log_sum_exp>;
   using weight = typename Product::template weight<eigen>;
 
   using matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -72,11 +59,6 @@ struct eigen : host::operations<eigen<Scalar, Product>, Scalar> {
       if (ta == ops::transpose::yes && tb == ops::transpose::no) fill(left.transpose() * right);
       if (ta == ops::transpose::yes && tb == ops::transpose::yes) fill(left.transpose() * right.transpose());
     });
-  }
-  static void scale_columns(in s, out y) { native(y).array().rowwise() *= native(s).row(0).array(); }
-  static void add_row_vector(Scalar a, in v, out y) { native(y).rowwise() += a * native(v).row(0); }
-  static void column_sum(Scalar a, in x, out y) {
-    for (index i = 0; i < x.rows; ++i) native(y).row(0) += a * native(x).row(i);
   }
 };
 

@@ -12,23 +12,40 @@
 
 namespace lancet {
 
-/// `size` zeroed elements aligned to 64 bytes (a cache line, the widest vector). Throws resource_error when
+/// Allocator of memory aligned to 64 bytes (a cache line, the widest vector). Throws resource_error when
 /// there is no memory, with the number of bytes asked for.
+template <class T>
+struct aligned_allocator {
+  using value_type = T;
+
+  aligned_allocator() = default;
+  template <class U>
+  aligned_allocator(aligned_allocator<U> const&) noexcept {}
+
+  [[nodiscard]] T* allocate(std::size_t count) {
+    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<index>::max()) / sizeof(T);
+    if (count > most)  // negative sizes too
+      throw resource_error("out of memory: " + std::to_string(static_cast<index>(count)) +
+                           " elements asked for");
+    try {
+      return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{64}));
+    } catch (std::bad_alloc const&) {
+      throw resource_error("out of memory: " + std::to_string(count * sizeof(T)) + " bytes asked for");
+    }
+  }
+  void deallocate(T* memory, std::size_t) noexcept { ::operator delete (memory, std::align_val_t{64}); }
+
+  friend bool operator==(aligned_allocator, aligned_allocator) { return true; }
+};
+
+/// `size` zeroed elements from `aligned_allocator`.
 template <class T>
 class aligned_buffer {
  public:
   aligned_buffer() = default;
   explicit aligned_buffer(index size) : size_(size) {
     if (size == 0) return;
-    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<index>::max()) / sizeof(T);
-    if (static_cast<std::size_t>(size) > most)  // negative sizes too
-      throw resource_error("out of memory: " + std::to_string(size) + " elements asked for");
-    auto const bytes = sizeof(T) * static_cast<std::size_t>(size);
-    try {
-      data_.reset(static_cast<T*>(::operator new (bytes, std::align_val_t{64})));
-    } catch (std::bad_alloc const&) {
-      throw resource_error("out of memory: " + std::to_string(bytes) + " bytes asked for");
-    }
+    data_.reset(aligned_allocator<T>().allocate(static_cast<std::size_t>(size)));
     std::uninitialized_fill_n(data_.get(), size, T{});
   }
   aligned_buffer(aligned_buffer&& o) noexcept : size_(std::exchange(o.size_, 0)), data_(std::move(o.data_)) {}
@@ -44,7 +61,7 @@ class aligned_buffer {
 
  private:
   struct release {
-    void operator()(T* p) const { ::operator delete (p, std::align_val_t{64}); }
+    void operator()(T* p) const { aligned_allocator<T>().deallocate(p, 0); }
   };
   index size_ = 0;
   std::unique_ptr<T, release> data_;

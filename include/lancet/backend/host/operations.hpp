@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operations that every host backend shares, as overrides: `B` derives from `operations<B, Scalar>`.
+// The operations that the fast host backends share, as overrides: `B` derives from `operations<B, Scalar>`
+// and adds `matmul`, the product of two matrices that change.
 #pragma once
 
 #include "lancet/backend/host/attention.hpp"
@@ -12,6 +13,8 @@ template <class B, class Scalar>
 struct operations : memory<B, Scalar> {
   using typename memory<B, Scalar>::in;
   using typename memory<B, Scalar>::out;
+  using overrides = op_list<op::axpy, op::matmul, op::scale_columns, op::add_row_vector, op::column_sum,
+                            op::norm, op::rope, op::attention, op::activation, op::log_sum_exp>;
 
   static void axpy(Scalar a, in x, out y) {
     for_rows(x.rows, 2 * x.cols, [&](index i) {
@@ -19,6 +22,24 @@ struct operations : memory<B, Scalar> {
       Scalar* to = y.row(i);
       for (index j = 0; j < x.cols; ++j) to[j] += a * from[j];
     });
+  }
+  static void scale_columns(in s, out y) {
+    for_rows(y.rows, y.cols, [&](index i) {
+      Scalar* to = y.row(i);
+      for (index j = 0; j < y.cols; ++j) to[j] *= s.data[j];
+    });
+  }
+  static void add_row_vector(Scalar a, in v, out y) {
+    for_rows(y.rows, y.cols, [&](index i) {
+      Scalar* to = y.row(i);
+      for (index j = 0; j < y.cols; ++j) to[j] += a * v.data[j];
+    });
+  }
+  static void column_sum(Scalar a, in x, out y) {
+    for (index i = 0; i < x.rows; ++i) {
+      Scalar const* from = x.row(i);
+      for (index j = 0; j < x.cols; ++j) y.data[j] += a * from[j];
+    }
   }
   static void norm_scale(norm_kind kind, in x, double epsilon, out mean, out s) {
     host::norm_scale<B>(kind, x, epsilon, mean, s);

@@ -6,15 +6,13 @@
 
 #include "lancet/io/checkpoint.hpp"
 #include "lancet/io/intervention_folder.hpp"
+#include "lancet/model_verbs/verbs.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
 #include "lancet/texts.hpp"
-#include "lancet/verbs.hpp"
 #include "lancet/version.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 using lancet::index;
@@ -298,4 +296,4 @@ void add_train(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

@@ -8,15 +8,13 @@
 #include "lancet/causal/activation_patching.hpp"
 #include "lancet/causal/attribution_patching.hpp"
 #include "lancet/io/effects_json.hpp"
+#include "lancet/model_verbs/verbs.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
 #include "lancet/partial_effects.hpp"
-#include "lancet/verbs.hpp"
 #include "lancet/version.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 using lancet::contrast_pair;
@@ -318,4 +316,4 @@ void add_effects(CLI::App& app, common_options& common) {
   });
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

@@ -4,12 +4,10 @@
 
 #include <cstdio>
 
+#include "lancet/model_verbs/verbs.hpp"
 #include "lancet/texts.hpp"
-#include "lancet/verbs.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 struct options {
@@ -102,4 +100,4 @@ void add_generate(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

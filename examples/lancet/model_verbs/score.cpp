@@ -5,12 +5,10 @@
 #include <numeric>
 
 #include "lancet/model/score.hpp"
+#include "lancet/model_verbs/verbs.hpp"
 #include "lancet/texts.hpp"
-#include "lancet/verbs.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 struct options {
@@ -104,4 +102,4 @@ void add_score(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

@@ -8,14 +8,12 @@
 
 #include "lancet/causal/inference.hpp"
 #include "lancet/core/random.hpp"
+#include "lancet/model_verbs/surgery_plan.hpp"
 #include "lancet/stats/correlation.hpp"
-#include "lancet/surgery_plan.hpp"
 #include "lancet/validation_json.hpp"
 #include "lancet/version.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 using json = nlohmann::ordered_json;
@@ -307,4 +305,4 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   return report;
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

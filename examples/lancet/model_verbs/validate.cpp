@@ -7,15 +7,13 @@
 #include <filesystem>
 
 #include "lancet/io/intervention_folder.hpp"
+#include "lancet/model_verbs/verbs.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
 #include "lancet/texts.hpp"
 #include "lancet/validation_json.hpp"
-#include "lancet/verbs.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 using json = nlohmann::ordered_json;
@@ -153,4 +151,4 @@ void add_validate(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

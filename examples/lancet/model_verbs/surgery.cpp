@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lancet/surgery.hpp"
+#include "lancet/model_verbs/verbs.hpp"
 
 #include <filesystem>
 
@@ -12,13 +12,11 @@
 #include "lancet/io/planted_files.hpp"
 #include "lancet/io/settings.hpp"
 #include "lancet/model/generate.hpp"
+#include "lancet/model_verbs/surgery_cut.hpp"
 #include "lancet/output.hpp"
-#include "lancet/surgery_cut.hpp"
 #include "lancet/version.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 using namespace lancet;  // NOLINT: a program's own file
@@ -312,4 +310,4 @@ void add_surgery(CLI::App& app, common_options& common) {
   verb->callback([&common] { run_surgery(common, o); });
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

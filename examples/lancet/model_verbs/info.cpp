@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// `lancet info`: a model's architecture, sizes, tokenizer, sites with their shapes, and what a run needs.
+// `lancet info`: a model's architecture, sizes, tokenizer, sites with their shapes, and what a run needs;
+// what the program was compiled with and the machine offers, with and without a model.
 #include <cstdio>
 #include <map>
 
+#include "lancet/backend/gemm/microkernel.hpp"
+#include "lancet/backends.hpp"
 #include "lancet/io/tokenizer.hpp"
 #include "lancet/model/sites.hpp"
-#include "lancet/verbs.hpp"
+#include "lancet/model_verbs/verbs.hpp"
 
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 using lancet::index;
@@ -64,7 +67,20 @@ using lancet::index;
   return out;
 }
 
+[[nodiscard]] nlohmann::ordered_json program_and_machine() {
+  return {{"backends", backend_names()}, {"instruction_set", lancet::gemm::kernels<float>().name}};
+}
+
+void print(common_options const& common, nlohmann::ordered_json summary) {
+  if (!common.json && !common.quiet) std::printf("backends %s\n", one_of(backend_names()).c_str());
+  print_summary(common, std::move(summary));
+}
+
 void run(common_options& common) {
+  if (common.model.empty()) {
+    use_threads(common);
+    return print(common, program_and_machine());
+  }
   model_type const model = load(common);
   lancet::architecture const& a = model.arch();
   index const scalar = sizeof(typename backend::scalar), parameters = parameters_of(a);
@@ -106,16 +122,17 @@ void run(common_options& common) {
     for (auto const& s : summary["sites"])
       std::printf("site %-12s layers %-4d %s\n", s["site"].get<std::string>().c_str(), s["layers"].get<int>(),
                   s["shape"].dump().c_str());
-  print_summary(common, std::move(summary));
+  summary.update(program_and_machine());
+  print(common, std::move(summary));
 }
 
 }  // namespace
 
 void add_info(CLI::App& app, common_options& common) {
-  CLI::App& verb =
-      *app.add_subcommand("info", "Architecture, sizes, tokenizer, sites with shapes, memory of a run");
+  CLI::App& verb = *app.add_subcommand(
+      "info", "A model's architecture, sizes, tokenizer, sites and memory; backends, processor");
   add_common(verb, common, {});
   verb.callback([&common] { run(common); });
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "lancet/surgery_plan.hpp"
+#include "lancet/model_verbs/surgery_plan.hpp"
 
-namespace program {
+namespace program::PROGRAM_BACKEND {
 
 /// The n strongest units of a ranking, as a circuit.
 [[nodiscard]] lancet::circuit first_units(lancet::circuit const& ranked, lancet::index n);
@@ -53,4 +53,4 @@ class workshop {
                                                      surgery_options const& o, workshop& shop,
                                                      lancet::circuit const& ranked, surgery_results& r);
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

@@ -6,14 +6,12 @@
 #include "lancet/circuit/evaluate.hpp"
 #include "lancet/io/circuit_json.hpp"
 #include "lancet/io/effects_json.hpp"
+#include "lancet/model_verbs/verbs.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
-#include "lancet/verbs.hpp"
 #include "lancet/version.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 namespace {
 
 using lancet::index;
@@ -119,4 +117,4 @@ void add_circuit(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

@@ -9,12 +9,12 @@
 #include "lancet/atlas/atlas.hpp"
 #include "lancet/circuit/evaluate.hpp"
 #include "lancet/circuit/select.hpp"
-#include "lancet/common.hpp"
 #include "lancet/intervene/train.hpp"
 #include "lancet/io/pairs.hpp"
+#include "lancet/model_verbs/model.hpp"
 #include "lancet/validate/validate.hpp"
 
-namespace program {
+namespace program::PROGRAM_BACKEND {
 
 using lancet::index;
 
@@ -89,4 +89,4 @@ struct surgery_results {
                                                  surgery_results const& results,
                                                  lancet::intervention<backend> const& made);
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lancet/surgery_cut.hpp"
+#include "lancet/model_verbs/surgery_cut.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -7,9 +7,7 @@
 
 #include "lancet/io/intervention_folder.hpp"
 
-#include "lancet/compiled.hpp"
-
-namespace program {
+namespace program::PROGRAM_BACKEND {
 
 using namespace lancet;  // NOLINT: a program's own file
 using lancet::index;
@@ -184,4 +182,4 @@ intervention<backend> find_cut(model_type const& model, common_options const& co
   return std::move(*chosen);
 }
 
-}  // namespace program
+}  // namespace program::PROGRAM_BACKEND
