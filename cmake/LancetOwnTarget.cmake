@@ -4,17 +4,24 @@ include_guard(GLOBAL)
 
 # lancet_own_target(<target>): our warnings, and the processor of this machine with LANCET_NATIVE.
 function(lancet_own_target target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+  if(CMAKE_CUDA_COMPILER)
+    set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES "${LANCET_CUDA_ARCHITECTURES}" CUDA_STANDARD 20)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>)
+  endif()
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion>)
   if(LANCET_NATIVE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # g++ 12 calls its own AVX-512 intrinsics uninitialised (GCC bug 105593), and string concatenation
     # overlapping (105651).
-    target_compile_options(${target} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized -Wno-restrict)
+    target_compile_options(${target} PRIVATE
+      $<$<COMPILE_LANGUAGE:CXX>:-Wno-uninitialized -Wno-maybe-uninitialized -Wno-restrict>)
   endif()
   if(LANCET_WERROR)
-    target_compile_options(${target} PRIVATE -Werror)
+    target_compile_options(${target} PRIVATE
+      $<$<COMPILE_LANGUAGE:CXX>:-Werror> $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings>)
   endif()
   if(LANCET_NATIVE)
     # All own targets or none: Eigen's alignment follows the processor, and mixing the two crashes.
-    target_compile_options(${target} PRIVATE -march=native)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-march=native>)
   endif()
 endfunction()

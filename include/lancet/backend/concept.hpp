@@ -31,6 +31,7 @@ struct attention {};        // fused, and its adjoint
 struct attention_steps {};  // scores, softmax, mix, and their adjoints
 struct activation {};
 struct log_sum_exp {};
+struct transform {};
 }  // namespace op
 
 template <class... Ops>

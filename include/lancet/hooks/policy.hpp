@@ -4,9 +4,11 @@
 //
 // A policy is a struct that lists its sites and handles each of them:
 //   using reads = sites<…>;           void on(S, const_view<B>, place const&);
-//   using edits = sites<…>;           void on(S, view<B>, place const&);        void adjoint(S, view<B> g,
-//   place const&); using keeps = sites<…>;           of its edits: adjoint(S, const_view<B> before, view<B>
-//   g, place const&) using reads_gradient = sites<…>;  void adjoint(S, const_view<B> g, place const&);
+//   using edits = sites<…>;           void on(S, view<B>, place const&);
+//                                     void adjoint(S, view<B> g, place const&);
+//   using keeps = sites<…>;           of its edits:
+//                                     void adjoint(S, const_view<B> before, view<B> g, place const&);
+//   using reads_gradient = sites<…>;  void adjoint(S, const_view<B> g, place const&);
 // At site::linear<P>, `on` takes (S, const_view<B> x, view<B> y, place const&) and `adjoint`
 // (S, const_view<B> x, view<B> gx, const_view<B> gy, place const&): the former changes y, the latter adds to
 // gx. `on` is a pure function of value and place. Optional members: `layer_span layers() const` (default:

@@ -22,7 +22,7 @@ struct gpu_or_skip {
       std::printf("on %s\n", found.front().c_str());
       return;
     }
-    std::printf("SKIPPED AS A WHOLE\nno NVIDIA GPU that the driver knows\n");
+    std::printf("SKIPPED the laws on a GPU: the driver knows none\n");
     std::fflush(stdout);
     std::_Exit(0);
   }

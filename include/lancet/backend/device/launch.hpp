@@ -258,6 +258,11 @@ LANCET_DEVICE_OPERATION::attention_mix_adjoint(attention_shape const& s, in gz, 
       kernel::weighted_queries<S>{gz.rows, s.group(), s.head_dim, S(1), pattern, gz, gv});
 }
 
+template <class B, class S, class Runtime>
+template <class F>
+void operations<B, S, Runtime>::transform(in x, out y, F const& f) {
+  detail::for_elements<Runtime>("transform", y.rows, y.cols, kernel::transform<S, F>{x, y, f});
+}
 LANCET_DEVICE_OPERATION::round_to_bf16(in x, bfloat16* rounded) {
   detail::for_elements<Runtime>("round_to_bf16", x.rows, x.cols, kernel::round_to_bf16<S>{x, rounded});
 }

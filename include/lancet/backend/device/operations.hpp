@@ -26,9 +26,10 @@ struct operations {
   using in = basic_view<B, Scalar const, 2>;  // B is incomplete here: its views are spelled out
   using out = basic_view<B, Scalar, 2>;
   static constexpr bool host = false;
-  using overrides = op_list<op::fill, op::scale, op::axpy, op::matmul, op::gather_rows, op::scatter_add_rows,
-                            op::row_dot, op::scale_columns, op::add_row_vector, op::column_sum, op::norm,
-                            op::rope, op::attention, op::attention_steps, op::activation, op::log_sum_exp>;
+  using overrides =
+      op_list<op::fill, op::scale, op::axpy, op::matmul, op::gather_rows, op::scatter_add_rows, op::row_dot,
+              op::scale_columns, op::add_row_vector, op::column_sum, op::norm, op::rope, op::attention,
+              op::attention_steps, op::activation, op::log_sum_exp, op::transform>;
 
   static void copy(in x, out y);
   static void upload(Scalar const* from, out y);
@@ -63,6 +64,9 @@ struct operations {
   static void activation_adjoint(activation_kind kind, in gy, in x, in up, out gx, out gup);
   static void log_sum_exp(in x, std::span<double> sums);
   static void scaled_softmax(in x, std::span<double const> lse, std::span<double const> a, out y);
+  /// `f` is compiled into the kernel.
+  template <class F>
+  static void transform(in x, out y, F const& f);
 
   // For bf16_weight, W [rows, cols]: rounded = x; y = x·Wᵀ, or x·W `backwards`; y[i] = W[rows[i]].
   static void round_to_bf16(in x, bfloat16* rounded);

@@ -167,6 +167,15 @@ struct scaled_softmax {
   }
 };
 
+/// y = f(x, y).
+template <class T, class F>
+struct transform {
+  matrix<T const> x;
+  matrix<T> y;
+  F f;
+  LANCET_DEVICE void operator()(index i, index j) const { y(i, j) = f(x(i, j), y(i, j)); }
+};
+
 template <class T>
 struct round_to_bf16 {
   matrix<T const> x;
