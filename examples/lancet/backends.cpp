@@ -22,8 +22,19 @@ std::vector<std::string> backend_names() {
   return out;
 }
 
+nlohmann::ordered_json devices_by_backend() {
+  nlohmann::ordered_json out;
+  for (auto const& [name, entry] : entries()) out[name] = entry.devices();
+  return out;
+}
+
 backend_entry const& choose_backend(std::string const& name) {
-  if (auto const found = entries().find(name); found != entries().end()) return found->second;
+  if (auto const found = entries().find(name); found != entries().end()) {
+    if (found->second.devices().empty())
+      throw lancet::usage_error("--backend: " + name +
+                                " was compiled in, but this machine has no device for it");
+    return found->second;
+  }
   std::vector<std::string> const known = backend_names();
   for (char const* const other : {"cuda", "eigen", "reference", "xtensor"})
     if (name == other)

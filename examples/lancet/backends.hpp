@@ -12,6 +12,7 @@ namespace program {
 struct backend_entry {
   std::string name;
   void (*add_verbs)(CLI::App& app, common_options& common);  ///< those that run a model
+  std::vector<std::string> (*devices)();                     ///< what it can run on here; empty: nothing
 };
 
 /// Adds a backend to the list, before main. Returns true.
@@ -20,7 +21,10 @@ bool enter(backend_entry entry);
 /// The names of the list, sorted.
 [[nodiscard]] std::vector<std::string> backend_names();
 
-/// Throws usage_error for one that is not in the list, with those that are.
+/// {"eigen": ["this processor"], "cuda": ["NVIDIA H200 (sm_90, 139 GiB)"]}
+[[nodiscard]] nlohmann::ordered_json devices_by_backend();
+
+/// Throws usage_error for one that is not in the list or has nothing to run on here, with those that are.
 [[nodiscard]] backend_entry const& choose_backend(std::string const& name);
 
 }  // namespace program

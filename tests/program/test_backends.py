@@ -10,15 +10,19 @@ KNOWN = {"reference", "eigen", "xtensor", "cuda"}
 
 class Backends(ProgramTest):
     def backends(self):
-        return self.json_of("info")[0]["backends"]
+        """Those that were compiled in and have something to run on here."""
+        devices = self.json_of("info")[0]["devices"]
+        return [backend for backend in devices if devices[backend]]
 
     def test_info_without_a_model(self):
         info, = self.json_of("info", "--threads", 2)
         self.measured(info)
         self.assertTrue(set(info["backends"]) <= KNOWN and "eigen" in info["backends"], info)
+        self.assertEqual(sorted(info["devices"]), info["backends"])
+        self.assertEqual(info["devices"]["eigen"], ["this processor"])
         self.assertEqual(info["threads"], 2)
         self.assertIn(info["instruction_set"], ("avx512", "avx2", "baseline"))
-        self.assertIn("backends", self.run_program("info")[0])
+        self.assertIn("backend eigen      this processor", self.run_program("info")[0])
 
     def test_the_option_may_stand_anywhere(self):
         for backend in self.backends():
@@ -27,12 +31,17 @@ class Backends(ProgramTest):
             self.assertEqual(self.json_of("info", "-m", "m", env={"LANCET_BACKEND": backend})[0]["backend"], backend)
 
     def test_unknown_ones(self):
-        names = self.backends()
+        names = self.json_of("info")[0]["backends"]
         expected = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
         for missing in KNOWN - set(names):
             self.refused(2, f"--backend: this program was built without {missing}, expected {expected}", "info", "-m", "m", "--backend", missing)
         self.refused(2, "did you mean eigen?", "info", "-m", "m", "--backend", "eigne")
         self.refused(2, "did you mean eigen?", "--backend", "eigne", "info", "-m", "m")
+
+    def test_without_a_device(self):
+        names = self.json_of("info")[0]["backends"]
+        for backend in set(names) - set(self.backends()):
+            self.refused(2, f"--backend: {backend} was compiled in, but this machine has no device for it", "info", "-m", "m", "--backend", backend)
 
     def study(self, backend):
         """A small study on one backend: numbers that must not depend on it."""

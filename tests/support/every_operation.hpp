@@ -8,6 +8,7 @@
 
 #include "lancet/ops/activation.hpp"
 #include "lancet/ops/attention.hpp"
+#include "lancet/ops/elements.hpp"
 #include "lancet/ops/linear.hpp"
 #include "lancet/ops/norm.hpp"
 #include "lancet/ops/rope.hpp"
@@ -149,6 +150,14 @@ void run_rows(operation_results& out) {
       ops::activation_adjoint<B>(kind, gy, x, u, gx.all(), gy.all());  // gup may be gy
       out[name + " adjoint in place"] = gy.values();
     }
+  {
+    std::vector<ops::element> const places{{3, 44}, {0, 0}, {3, 44}, {5, 7}, {0, 0}, {0, 1}};
+    window<B> x(6, 45, 1), y(6, 45, 2), read(6, 1, 3);
+    ops::gather_elements<B>(x, places, read.all());
+    ops::scatter_add_elements<B>(read, places, y.all());
+    out["gather_elements"] = read.values();
+    out["scatter_add_elements"] = y.values();
+  }
   window<B> x(5, 700, 7, 6), y(5, 700, 8);
   std::vector<double> lse(5);
   std::vector<double> const a{1, -2, 0, 0.5, 3};

@@ -68,11 +68,16 @@ using lancet::index;
 }
 
 [[nodiscard]] nlohmann::ordered_json program_and_machine() {
-  return {{"backends", backend_names()}, {"instruction_set", lancet::gemm::kernels<float>().name}};
+  return {{"backends", backend_names()},
+          {"devices", devices_by_backend()},
+          {"instruction_set", lancet::gemm::kernels<float>().name}};
 }
 
 void print(common_options const& common, nlohmann::ordered_json summary) {
-  if (!common.json && !common.quiet) std::printf("backends %s\n", one_of(backend_names()).c_str());
+  if (!common.json && !common.quiet)
+    for (auto const& [backend, devices] : summary["devices"].items())
+      std::printf("backend %-10s %s\n", backend.c_str(),
+                  devices.empty() ? "no device here" : one_of(devices).c_str());
   print_summary(common, std::move(summary));
 }
 

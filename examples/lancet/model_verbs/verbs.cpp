@@ -18,7 +18,14 @@ void add_verbs(CLI::App& app, common_options& common) {
   add_surgery(app, common);
 }
 
-bool const entered = enter({backend::name, add_verbs});
+std::vector<std::string> devices() {
+  if constexpr (backend::host)
+    return {"this processor"};
+  else
+    return backend::runtime::devices();
+}
+
+bool const entered = enter({backend::name, add_verbs, devices});
 
 }  // namespace
 }  // namespace program::PROGRAM_BACKEND

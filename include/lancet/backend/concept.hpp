@@ -32,6 +32,7 @@ struct attention_steps {};  // scores, softmax, mix, and their adjoints
 struct activation {};
 struct log_sum_exp {};
 struct transform {};
+struct elements {};
 }  // namespace op
 
 template <class... Ops>

@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "lancet/model/run.hpp"
+#include "lancet/ops/elements.hpp"
 #include "lancet/ops/softmax.hpp"
 
 namespace lancet {
@@ -166,32 +167,46 @@ class readout {
     logits(model_, hooks_, ws_);
     lse_.resize(plan.rows.size());
     ops::log_sum_exp<B>(ws_.readout.logits, lse_);
-    T value;
+    find_tokens(plan);
+    std::vector<T> read(tokens_.size());
+    products_.resize(std::ssize(tokens_), 1);
+    ops::gather_elements<B>(ws_.readout.logits, tokens_, products_.all());
+    B::download(products_, read.data());
+    auto next = read.begin();
     for (token_query const& q : plan.queries) {
       if (sparse(q)) continue;
       if (q.against) {
+        T value;
         products_.resize(1, 1);
         ops::row_dot<B>(ws_.readout.logits.all().row_range(q.row, 1), on_device(*q.against), products_.all());
         B::download(products_, &value);
+        dot_[slot(q)] = static_cast<double>(value);
       } else {
-        B::download(ws_.readout.logits.all().row_range(q.row, 1).col_range(q.id, 1), &value);
+        dot_[slot(q)] = static_cast<double>(*next++);
       }
-      dot_[slot(q)] = static_cast<double>(value);
     }
   }
 
+  /// tokens_: the logits that dense queries of tokens name, in their order.
+  void find_tokens(readout_plan const& plan) {
+    tokens_.clear();
+    for (token_query const& q : plan.queries)
+      if (!sparse(q) && !q.against) tokens_.push_back({q.row, q.id});
+  }
+
   void add_at_tokens(readout_plan const& plan, std::span<double const> weights, tensor<B>& g) {
-    tensor<B> one(1, 1);
+    std::vector<T> values;
     for (token_query const& q : plan.queries) {
       if (sparse(q)) continue;
       T const value = static_cast<T>(weights[static_cast<std::size_t>(q.example)] * q.coefficient);
-      if (q.against) {
+      if (q.against)
         ops::axpy<B>(-value, on_device(*q.against), g.all().row_range(q.row, 1));
-        continue;
-      }
-      B::upload(&value, one.all());
-      ops::axpy<B>(1, one, g.all().row_range(q.row, 1).col_range(q.id, 1));
+      else
+        values.push_back(value);
     }
+    products_.resize(std::ssize(values), 1);
+    B::upload(values.data(), products_.all());
+    ops::scatter_add_elements<B>(products_, tokens_, g.all());
   }
 
   /// p as [1, V].
@@ -208,6 +223,7 @@ class readout {
   token_query const* first_query_ = nullptr;
   std::map<token, index> position_;
   tensor<B> rows_, x_, w_, products_, g_logits_, against_;
+  std::vector<ops::element> tokens_;
   std::vector<double> dot_, lse_;
   std::vector<bool> sparse_rows_;
   bool any_dense_ = false;

@@ -10,6 +10,7 @@
 #include "lancet/backend/reference.hpp"
 #include "lancet/ops/activation.hpp"
 #include "lancet/ops/attention.hpp"
+#include "lancet/ops/elements.hpp"
 #include "lancet/ops/norm.hpp"
 #include "lancet/ops/rope.hpp"
 #include "lancet/ops/softmax.hpp"
@@ -46,7 +47,7 @@ struct far {
                       lancet::op::gather_rows, lancet::op::scatter_add_rows, lancet::op::row_dot,
                       lancet::op::scale_columns, lancet::op::add_row_vector, lancet::op::column_sum,
                       lancet::op::norm, lancet::op::rope, lancet::op::attention, lancet::op::attention_steps,
-                      lancet::op::activation, lancet::op::log_sum_exp>;
+                      lancet::op::activation, lancet::op::log_sum_exp, lancet::op::elements>;
 
   static void fill(out y, Scalar value) { lancet::ops::fill(near(y), value); }
   static void scale(Scalar s, out y) { lancet::ops::scale(s, near(y)); }
@@ -65,6 +66,13 @@ struct far {
   static void scale_columns(in s, out y) { lancet::ops::scale_columns(near(s), near(y)); }
   static void add_row_vector(Scalar a, in v, out y) { lancet::ops::add_row_vector(a, near(v), near(y)); }
   static void column_sum(Scalar a, in x, out y) { lancet::ops::column_sum(a, near(x), near(y)); }
+
+  static void gather_elements(in x, std::span<lancet::ops::element const> at, out y) {
+    lancet::ops::gather_elements(near(x), at, near(y));
+  }
+  static void scatter_add_elements(in x, std::span<lancet::ops::element const> at, out y) {
+    lancet::ops::scatter_add_elements(near(x), at, near(y));
+  }
 
   static void norm_scale(lancet::norm_kind kind, in x, double epsilon, out mean, out s) {
     lancet::ops::norm_scale(kind, near(x), epsilon, near(mean), near(s));

@@ -258,6 +258,15 @@ LANCET_DEVICE_OPERATION::attention_mix_adjoint(attention_shape const& s, in gz, 
       kernel::weighted_queries<S>{gz.rows, s.group(), s.head_dim, S(1), pattern, gz, gv});
 }
 
+LANCET_DEVICE_OPERATION::gather_elements(in x, std::span<ops::element const> at, out y) {
+  scratch<ops::element, Runtime> const list(at);
+  detail::for_elements<Runtime>("gather_elements", y.rows, 1, kernel::gather_elements<S>{x, list.data(), y});
+}
+LANCET_DEVICE_OPERATION::scatter_add_elements(in x, std::span<ops::element const> at, out y) {
+  scratch<ops::element, Runtime> const list(at);
+  detail::for_elements<Runtime>("scatter_add_elements", x.rows, 1,
+                                kernel::scatter_add_elements<S>{x, list.data(), y});
+}
 template <class B, class S, class Runtime>
 template <class F>
 void operations<B, S, Runtime>::transform(in x, out y, F const& f) {

@@ -9,6 +9,7 @@
 #include "lancet/backend/device/memory.hpp"
 #include "lancet/ops/activation.hpp"
 #include "lancet/ops/attention.hpp"
+#include "lancet/ops/elements.hpp"
 #include "lancet/ops/linear.hpp"
 #include "lancet/ops/norm.hpp"
 #include "lancet/ops/rope.hpp"
@@ -29,7 +30,7 @@ struct operations {
   using overrides =
       op_list<op::fill, op::scale, op::axpy, op::matmul, op::gather_rows, op::scatter_add_rows, op::row_dot,
               op::scale_columns, op::add_row_vector, op::column_sum, op::norm, op::rope, op::attention,
-              op::attention_steps, op::activation, op::log_sum_exp, op::transform>;
+              op::attention_steps, op::activation, op::log_sum_exp, op::transform, op::elements>;
 
   static void copy(in x, out y);
   static void upload(Scalar const* from, out y);
@@ -64,6 +65,8 @@ struct operations {
   static void activation_adjoint(activation_kind kind, in gy, in x, in up, out gx, out gup);
   static void log_sum_exp(in x, std::span<double> sums);
   static void scaled_softmax(in x, std::span<double const> lse, std::span<double const> a, out y);
+  static void gather_elements(in x, std::span<ops::element const> at, out y);
+  static void scatter_add_elements(in x, std::span<ops::element const> at, out y);
   /// `f` is compiled into the kernel.
   template <class F>
   static void transform(in x, out y, F const& f);

@@ -5,6 +5,7 @@
 #include "lancet/backend/device/bf16_weight.hpp"
 #include "lancet/backend/device/block.hpp"
 #include "lancet/ops/activation.hpp"
+#include "lancet/ops/elements.hpp"
 
 namespace lancet::device::kernel {
 
@@ -104,6 +105,30 @@ struct column_sum {
   matrix<T> out;
   LANCET_DEVICE void operator()(index, index j) const {
     for (index i = 0; i < x.rows; ++i) out(0, j) += a * x(i, j);
+  }
+};
+
+/// y[i] = x(at[i]).
+template <class T>
+struct gather_elements {
+  matrix<T const> x;
+  ops::element const* at;
+  matrix<T> y;  // [n, 1]
+  LANCET_DEVICE void operator()(index i, index) const { y(i, 0) = x(at[i].row, at[i].col); }
+};
+
+/// y(at[i]) += x[i] in order of i: the first of those at one place adds them all.
+template <class T>
+struct scatter_add_elements {
+  matrix<T const> x;  // [n, 1]
+  ops::element const* at;
+  matrix<T> y;
+  LANCET_DEVICE bool same(index i, index j) const { return at[i].row == at[j].row && at[i].col == at[j].col; }
+  LANCET_DEVICE void operator()(index i, index) const {
+    for (index j = 0; j < i; ++j)
+      if (same(i, j)) return;
+    for (index j = i; j < x.rows; ++j)
+      if (same(i, j)) y(at[i].row, at[i].col) += x(j, 0);
   }
 };
 
