@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lancet/ops/activation.hpp"
+#include "lancet/ops/adam.hpp"
 #include "lancet/ops/attention.hpp"
 #include "lancet/ops/elements.hpp"
 #include "lancet/ops/linear.hpp"
@@ -150,6 +151,24 @@ void run_rows(operation_results& out) {
       ops::activation_adjoint<B>(kind, gy, x, u, gx.all(), gy.all());  // gup may be gy
       out[name + " adjoint in place"] = gy.values();
     }
+  for (bool const amsgrad : {false, true}) {
+    adam_factors<typename B::scalar> const f{.kept = 0.99F,
+                                             .decay = 0.1F,
+                                             .new_first = 0.1F,
+                                             .beta2 = 0.99F,
+                                             .new_second = 0.01F,
+                                             .rate = 0.2F,
+                                             .root = 0.3F,
+                                             .epsilon = 1e-3F};
+    window<B> g(6, 45, 1), x(6, 45, 2), first(6, 45, 3), second(6, 45, 4, 0.4, 0.5),
+        largest(6, 45, 5, 0.4, 0.5);
+    ops::adam_step<B>(f, g, x.all(), first.all(), second.all(), amsgrad ? largest.all() : view<B>{});
+    std::string const name = amsgrad ? "amsgrad " : "adam ";
+    out[name + "x"] = x.values();
+    out[name + "first"] = first.values();
+    out[name + "second"] = second.values();
+    out[name + "largest"] = largest.values();
+  }
   {
     std::vector<ops::element> const places{{3, 44}, {0, 0}, {3, 44}, {5, 7}, {0, 0}, {0, 1}};
     window<B> x(6, 45, 1), y(6, 45, 2), read(6, 1, 3);

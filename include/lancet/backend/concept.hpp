@@ -33,6 +33,7 @@ struct activation {};
 struct log_sum_exp {};
 struct transform {};
 struct elements {};
+struct adam {};
 }  // namespace op
 
 template <class... Ops>

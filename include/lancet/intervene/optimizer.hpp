@@ -15,6 +15,7 @@
 
 #include "lancet/core/error.hpp"
 #include "lancet/intervene/parameter.hpp"
+#include "lancet/ops/adam.hpp"
 
 namespace lancet {
 
@@ -225,26 +226,20 @@ class optimizer {
                  double learning_rate) {
     auto const count = static_cast<double>(steps_ + 1);
     bool const decoupled = options_.rule == optimizer_rule::adamw;
-    auto const kept = static_cast<Scalar>(decoupled ? 1.0 - learning_rate * options_.weight_decay : 1.0);
-    auto const decay = static_cast<Scalar>(decoupled ? 0.0 : options_.weight_decay);
-    auto const new_first = static_cast<Scalar>(1.0 - options_.beta1);
-    auto const beta2 = static_cast<Scalar>(options_.beta2);
-    auto const new_second = static_cast<Scalar>(1.0 - options_.beta2);
-    // Both moments start at 0; these factors take out that bias.
-    auto const rate = static_cast<Scalar>(learning_rate / (1.0 - std::pow(options_.beta1, count)));
-    auto const root = static_cast<Scalar>(std::sqrt(1.0 - std::pow(options_.beta2, count)));
-    auto const epsilon = static_cast<Scalar>(options_.epsilon);
-    std::span<Scalar> const first = array(0, number);
-    std::span<Scalar> const second = array(1, number);
-    std::span<Scalar> const largest = array(2, number);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      Scalar const g = gradient[i] + decay * x[i];
-      first[i] += new_first * (g - first[i]);
-      second[i] = beta2 * second[i] + new_second * g * g;
-      if (options_.amsgrad) largest[i] = std::max(largest[i], second[i]);
-      Scalar const spread = options_.amsgrad ? largest[i] : second[i];
-      x[i] = kept * x[i] - rate * first[i] / (std::sqrt(spread) / root + epsilon);
-    }
+    auto const scalar = [](double value) { return static_cast<Scalar>(value); };
+    // Both moments start at 0; rate and root take out that bias.
+    adam_factors<Scalar> const factors{
+        .kept = scalar(decoupled ? 1.0 - learning_rate * options_.weight_decay : 1.0),
+        .decay = scalar(decoupled ? 0.0 : options_.weight_decay),
+        .new_first = scalar(1.0 - options_.beta1),
+        .beta2 = scalar(options_.beta2),
+        .new_second = scalar(1.0 - options_.beta2),
+        .rate = scalar(learning_rate / (1.0 - std::pow(options_.beta1, count))),
+        .root = scalar(std::sqrt(1.0 - std::pow(options_.beta2, count))),
+        .epsilon = scalar(options_.epsilon)};
+    std::span<Scalar> const first = array(0, number), second = array(1, number), largest = array(2, number);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      factors.step(gradient[i], x[i], first[i], second[i], largest.empty() ? nullptr : &largest[i]);
   }
 
   optimizer_options options_;

@@ -9,6 +9,7 @@
 
 #include "lancet/backend/reference.hpp"
 #include "lancet/ops/activation.hpp"
+#include "lancet/ops/adam.hpp"
 #include "lancet/ops/attention.hpp"
 #include "lancet/ops/elements.hpp"
 #include "lancet/ops/norm.hpp"
@@ -47,7 +48,8 @@ struct far {
                       lancet::op::gather_rows, lancet::op::scatter_add_rows, lancet::op::row_dot,
                       lancet::op::scale_columns, lancet::op::add_row_vector, lancet::op::column_sum,
                       lancet::op::norm, lancet::op::rope, lancet::op::attention, lancet::op::attention_steps,
-                      lancet::op::activation, lancet::op::log_sum_exp, lancet::op::elements>;
+                      lancet::op::activation, lancet::op::log_sum_exp, lancet::op::elements,
+                      lancet::op::adam>;
 
   static void fill(out y, Scalar value) { lancet::ops::fill(near(y), value); }
   static void scale(Scalar s, out y) { lancet::ops::scale(s, near(y)); }
@@ -72,6 +74,11 @@ struct far {
   }
   static void scatter_add_elements(in x, std::span<lancet::ops::element const> at, out y) {
     lancet::ops::scatter_add_elements(near(x), at, near(y));
+  }
+
+  static void adam_step(lancet::adam_factors<Scalar> const& f, in gradient, out x, out first, out second,
+                        out largest) {
+    lancet::ops::adam_step(f, near(gradient), near(x), near(first), near(second), near(largest));
   }
 
   static void norm_scale(lancet::norm_kind kind, in x, double epsilon, out mean, out s) {

@@ -267,6 +267,11 @@ LANCET_DEVICE_OPERATION::scatter_add_elements(in x, std::span<ops::element const
   detail::for_elements<Runtime>("scatter_add_elements", x.rows, 1,
                                 kernel::scatter_add_elements<S>{x, list.data(), y});
 }
+LANCET_DEVICE_OPERATION::adam_step(adam_factors<S> const& f, in gradient, out x, out first, out second,
+                                   out largest) {
+  detail::for_elements<Runtime>("adam_step", x.rows, x.cols,
+                                kernel::adam_step<S>{f, gradient, x, first, second, largest});
+}
 template <class B, class S, class Runtime>
 template <class F>
 void operations<B, S, Runtime>::transform(in x, out y, F const& f) {

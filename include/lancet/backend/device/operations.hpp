@@ -8,6 +8,7 @@
 #include "lancet/backend/concept.hpp"
 #include "lancet/backend/device/memory.hpp"
 #include "lancet/ops/activation.hpp"
+#include "lancet/ops/adam.hpp"
 #include "lancet/ops/attention.hpp"
 #include "lancet/ops/elements.hpp"
 #include "lancet/ops/linear.hpp"
@@ -30,7 +31,7 @@ struct operations {
   using overrides =
       op_list<op::fill, op::scale, op::axpy, op::matmul, op::gather_rows, op::scatter_add_rows, op::row_dot,
               op::scale_columns, op::add_row_vector, op::column_sum, op::norm, op::rope, op::attention,
-              op::attention_steps, op::activation, op::log_sum_exp, op::transform, op::elements>;
+              op::attention_steps, op::activation, op::log_sum_exp, op::transform, op::elements, op::adam>;
 
   static void copy(in x, out y);
   static void upload(Scalar const* from, out y);
@@ -67,6 +68,8 @@ struct operations {
   static void scaled_softmax(in x, std::span<double const> lse, std::span<double const> a, out y);
   static void gather_elements(in x, std::span<ops::element const> at, out y);
   static void scatter_add_elements(in x, std::span<ops::element const> at, out y);
+  static void adam_step(adam_factors<Scalar> const& f, in gradient, out x, out first, out second,
+                        out largest);
   /// `f` is compiled into the kernel.
   template <class F>
   static void transform(in x, out y, F const& f);

@@ -5,6 +5,7 @@
 #include "lancet/backend/device/bf16_weight.hpp"
 #include "lancet/backend/device/block.hpp"
 #include "lancet/ops/activation.hpp"
+#include "lancet/ops/adam.hpp"
 #include "lancet/ops/elements.hpp"
 
 namespace lancet::device::kernel {
@@ -189,6 +190,16 @@ struct scaled_softmax {
   LANCET_DEVICE void operator()(index i, index j) const {
     y(i, j) = static_cast<T>(
         a[i] * static_cast<double>(std::exp(static_cast<T>(static_cast<double>(x(i, j)) - lse[i]))));
+  }
+};
+
+template <class T>
+struct adam_step {
+  adam_factors<T> factors;
+  matrix<T const> gradient;
+  matrix<T> x, first, second, largest;  // largest may be empty
+  LANCET_DEVICE void operator()(index i, index j) const {
+    factors.step(gradient(i, j), x(i, j), first(i, j), second(i, j), largest.data ? &largest(i, j) : nullptr);
   }
 };
 
