@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Declares what templates.cpp holds of the CUDA backend: as lancet/compiled.hpp for Eigen's, in the program alone, so that
+// Declares what the sources beside it hold of the CUDA backend: as lancet/compiled.hpp for Eigen's, in the program alone, so that
 // only programs that ask for CUDA are linked with it.
 #pragma once
 

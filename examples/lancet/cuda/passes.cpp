@@ -3,4 +3,4 @@
 
 #define LANCET_COMPILED template
 #define LANCET_COMPILED_BACKEND backend::cuda<float>
-#include "lancet/compiled/templates.inc"
+#include "lancet/compiled/passes.inc"
