@@ -16,10 +16,10 @@ void forward_backward(benchmark::State& state) {
   lancet::gradients<B, lancet::site::embed> wanted(lancet::layer_span{0, 0});
   auto hooks = lancet::hooks(wanted);
   loss.run(hooks);
-  for (auto _ : state) benchmark::DoNotOptimize(loss.run(hooks));
+  measure<B>(state, [&] { benchmark::DoNotOptimize(loss.run(hooks)); });
   state.SetLabel(m.identity().name);
   count(state, "tokens", rows);
-  count_operations(state, 2 * rows * product_operations(m.arch()));
+  count_operations<B>(state, 2 * rows * product_operations(m.arch()));
 }
 
 bool const registered = [] {

@@ -7,8 +7,6 @@
 namespace lancet_bench {
 namespace {
 
-namespace product = lancet::backend::product;
-
 template <class B>
 void forward(benchmark::State& state) {
   lancet::transformer<B> const& m = model<B>();
@@ -19,11 +17,11 @@ void forward(benchmark::State& state) {
     lancet::logits(m, lancet::hooks(), ws);
   };
   once();
-  for (auto _ : state) once();
+  measure<B>(state, once);
   double const rows = static_cast<double>(input.rows());
   state.SetLabel(m.identity().name);
   count(state, "tokens", rows);
-  count_operations(state, rows * product_operations(m.arch()));
+  count_operations<B>(state, rows * product_operations(m.arch()));
 }
 
 template <class B>
@@ -32,9 +30,7 @@ void add_forward(std::string const& product) {
 }
 
 bool const registered = [] {
-  for_each_backend([]<class B>() { add_forward<B>("packed"); });
-  add_forward<lancet::backend::eigen<float, product::plain>>("plain");
-  add_forward<lancet::backend::eigen<float, product::cblas>>("cblas");
+  for_each_product([]<class B>(char const* product) { add_forward<B>(product); });
   return true;
 }();
 

@@ -47,10 +47,10 @@ void run(benchmark::State& state, shape const& s, index m, way direction) {
       lancet::ops::linear_adjoint<B>(y, w, x.all());
   };
   for (index l = 0; l < s.copies; ++l) once();  // what is prepared at first use
-  for (auto _ : state) once();
+  measure<B>(state, once);
   double const operations = 2.0 * static_cast<double>(m * s.out * s.in);
   count(state, "flops", operations);
-  count_operations(state, operations);
+  count_operations<B>(state, operations);
 }
 
 template <class B>

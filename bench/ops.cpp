@@ -5,7 +5,6 @@
 #include <memory>
 #include <numeric>
 
-#include "lancet/backend/reference.hpp"
 #include "lancet/ops/activation.hpp"
 #include "lancet/ops/attention.hpp"
 #include "lancet/ops/norm.hpp"
@@ -30,11 +29,11 @@ template <class B, class Make>
 void add_op(std::string const& name, index elements, Make make, index operations = 0) {
   auto const run = [make, elements, operations](benchmark::State& state) {
     auto once = make();
-    for (auto _ : state) once();
+    measure<B>(state, once);
     if (operations > 0)
-      count_operations(state, static_cast<double>(operations));
+      count_operations<B>(state, static_cast<double>(operations));
     else
-      count_bytes(state, elements * static_cast<index>(sizeof(typename B::scalar)));
+      count_bytes<B>(state, elements * static_cast<index>(sizeof(typename B::scalar)));
   };
   add<B>("ops/" + name, run)->Unit(benchmark::kMicrosecond);
 }
@@ -236,7 +235,7 @@ void add_all() {
 }
 
 bool const registered = [] {
-  add_all<backend::reference<float>>();
+  with_specification([]<class B>() { add_all<B>(); });
   for_each_backend([]<class B>() { add_all<B>(); });
   return true;
 }();

@@ -26,11 +26,11 @@ void every_head(benchmark::State& state) {
   lancet::transformer<B> const& m = model<B>();
   lancet::architecture const& a = m.arch();
   lancet::contrast_pair const pair = pair_of(a);
-  for (auto _ : state) benchmark::DoNotOptimize(patch_every_head(m, pair));
+  measure<B>(state, [&] { benchmark::DoNotOptimize(patch_every_head(m, pair)); });
   state.SetLabel(m.identity().name);
   count(state, "heads", static_cast<double>(a.layers * a.heads));
   index const rows = std::ssize(pair.clean) - 1, layers_behind = a.layers * (a.layers - 1) / 2;
-  count_operations(state, static_cast<double>(a.heads * rows * layers_behind) * layer_operations(a));
+  count_operations<B>(state, static_cast<double>(a.heads * rows * layers_behind) * layer_operations(a));
 }
 
 /// The heads of the middle layer, one full pass each: its rate is that of any other layer's.
@@ -48,7 +48,7 @@ void naive_loop(benchmark::State& state) {
   lancet::forward(m, clean, lancet::hooks(source), ws);
   lancet::do_table<B> change;
   auto hooks = lancet::hooks(change);
-  for (auto _ : state)
+  measure<B>(state, [&] {
     for (index h = 0; h < a.heads; ++h) {
       change.clear();
       change.add({lancet::site_id::z, layer, 0, 0, rows, h * a.head_dim, a.head_dim,
@@ -56,9 +56,10 @@ void naive_loop(benchmark::State& state) {
       lancet::forward(m, corrupted, hooks, ws);
       lancet::logits(m, hooks, ws);
     }
+  });
   state.SetLabel(m.identity().name);
   count(state, "heads", static_cast<double>(a.heads));
-  count_operations(state, static_cast<double>(a.heads * rows) * product_operations(a));
+  count_operations<B>(state, static_cast<double>(a.heads * rows) * product_operations(a));
 }
 
 bool const registered = [] {

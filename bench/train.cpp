@@ -17,12 +17,12 @@ void training_step(benchmark::State& state, index first) {
   constexpr index sequences = 8, tokens = 32;
   Training training(m, random_sequences(a, sequences, tokens + 1));
   training.step();
-  for (auto _ : state) benchmark::DoNotOptimize(training.step());
+  measure<B>(state, [&] { benchmark::DoNotOptimize(training.step()); });
   state.SetLabel(m.identity().name);
   double const rows = sequences * tokens,
                layers = static_cast<double>(a.layers - first + a.layers - lowest_adapter);
   count(state, "tokens", rows);
-  count_operations(state, rows * (layers * layer_operations(a) + 2 * unembedding_operations(a)));
+  count_operations<B>(state, rows * (layers * layer_operations(a) + 2 * unembedding_operations(a)));
 }
 
 bool const registered = [] {

@@ -23,12 +23,14 @@ template <class B>
 [[nodiscard]] lancet::tensor<B> random_tensor(index rows, index cols, std::string_view name,
                                               double spread = 1, double offset = 0) {
   lancet::philox_stream const stream(1, name);
-  lancet::tensor<B> out(rows, cols);
+  std::vector<typename B::scalar> host(static_cast<std::size_t>(rows * cols));
   lancet::parallel_for(rows, [&](index i) {
-    for (index j = 0; j < cols; ++j)
-      out.all()(i, j) = static_cast<typename B::scalar>(
-          spread * (2 * stream.uniform(static_cast<std::uint64_t>(i * cols + j)) - 1) + offset);
+    for (index e = i * cols; e < (i + 1) * cols; ++e)
+      host[static_cast<std::size_t>(e)] = static_cast<typename B::scalar>(
+          spread * (2 * stream.uniform(static_cast<std::uint64_t>(e)) - 1) + offset);
   });
+  lancet::tensor<B> out(rows, cols);
+  B::upload(host.data(), out.all());
   return out;
 }
 

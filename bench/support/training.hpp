@@ -30,33 +30,27 @@ class whole_training {
   whole_training(lancet::transformer<B> const& model, token_lists const& sequences)
       : adapters_(make_adapters(model)),
         loss_(model, sequences, 1.0 / static_cast<double>(sequences.size())),
-        optimizer_({.learning_rate = learning_rate}, parameters()) {
+        parameters_(adapters_.tensors()),
+        optimizer_({.learning_rate = learning_rate}, parameters_.spans()) {
     adapters_.hook(hooks_);
   }
 
   double step() {
     adapters_.zero_gradients();
     double const loss = loss_.run(hooks_);
-    optimizer_.step(parameters());
+    parameters_.fetch();
+    optimizer_.step(parameters_.spans());
+    parameters_.store();
     return loss;
   }
   [[nodiscard]] lancet::intervention<B>& adapters() { return adapters_; }
 
  private:
-  using scalar = typename B::scalar;
-  [[nodiscard]] std::vector<lancet::parameter_span<scalar>> parameters() {
-    std::vector<lancet::parameter_span<scalar>> out;
-    for (lancet::named_tensor<B> const& t : adapters_.tensors()) {
-      auto const n = static_cast<std::size_t>(t.value->rows() * t.value->cols());
-      out.push_back({t.name, {t.value->all().data, n}, {t.gradient->all().data, n}});
-    }
-    return out;
-  }
-
   lancet::intervention<B> adapters_;
   next_token_loss<B> loss_;
   lancet::hook_table<B> hooks_;
-  lancet::optimizer<scalar> optimizer_;
+  lancet::host_parameters<B> parameters_;
+  lancet::optimizer<typename B::scalar> optimizer_;
 };
 
 /// A step of lancet's trainer, which starts at the lowest trained layer, from residuals that it keeps.
