@@ -17,6 +17,7 @@ lancet_component(cuda
 
 if(TARGET lancet_cuda AND CMAKE_CUDA_COMPILER)
   enable_language(CUDA)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # as CUDA::cudart: a program must not hold two runtimes
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that newer nvcc have it
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)

@@ -25,7 +25,7 @@ inline void check(cudaError_t status, char const* operation) {
 }
 inline void check(cublasStatus_t status, char const* operation) {
   if (status != CUBLAS_STATUS_SUCCESS)
-    throw cuda_error(std::string(operation) + ": " + cublasGetStatusString(status));
+    throw cuda_error(std::string(operation) + ": " + cublasLtGetStatusString(status));
 }
 
 /// The stream that everything runs on, its pool of memory, and cuBLASLt.
