@@ -15,6 +15,15 @@ struct backend_entry {
   std::vector<std::string> (*devices)();                     ///< what it can run on here; empty: nothing
 };
 
+/// What backend `B` can run on here.
+template <class B>
+[[nodiscard]] std::vector<std::string> devices_of() {
+  if constexpr (B::host)
+    return {"this processor"};
+  else
+    return B::runtime::devices();
+}
+
 /// Adds a backend to the list, before main. Returns true.
 bool enter(backend_entry entry);
 

@@ -109,12 +109,12 @@ struct plan {
     for (index i = first; i < std::min(v, first + 1024); ++i) rows.push_back(i);
     lancet::tensor<backend> values(std::ssize(rows), d);
     model.weights().embedding.gather(rows, values.all());
-    for (index i = 0; i < values.rows(); ++i)
-      for (index j = 0; j < d; ++j) {
-        double const x = values.all()(i, j);
-        sum += x;
-        squares += x * x;
-      }
+    std::vector<backend::scalar> host(static_cast<std::size_t>(values.all().size()));
+    backend::download(values, host.data());
+    for (double const x : host) {
+      sum += x;
+      squares += x * x;
+    }
   }
   double const n = static_cast<double>(v * d),
                deviation = std::sqrt(std::max(0.0, squares / n - (sum / n) * (sum / n)));

@@ -18,14 +18,7 @@ void add_verbs(CLI::App& app, common_options& common) {
   add_surgery(app, common);
 }
 
-std::vector<std::string> devices() {
-  if constexpr (backend::host)
-    return {"this processor"};
-  else
-    return backend::runtime::devices();
-}
-
-bool const entered = enter({backend::name, add_verbs, devices});
+bool const entered = enter({backend::name, add_verbs, devices_of<backend>});
 
 }  // namespace
 }  // namespace program::PROGRAM_BACKEND

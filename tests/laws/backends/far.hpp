@@ -146,9 +146,9 @@ struct far {
  private:
   using twin = lancet::backend::reference<Scalar>;
 
-  /// To an address that no program has, and back; null stays null.
+  /// To an address that no program has, and back; null stays null. Not inline: g++ would see through it and warn.
   template <class T>
-  static T* turned(T* p) {
+  [[gnu::noinline]] static T* turned(T* p) {
     return p ? reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(p) ^ (std::uintptr_t{1} << 62)) : p;
   }
   template <class T>
