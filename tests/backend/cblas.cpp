@@ -8,9 +8,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "support/every_operation.hpp"
 #include "lancet/backend/eigen.hpp"
 #include "lancet/backend/reference.hpp"
+#include "support/every_operation.hpp"
 
 namespace lancet_test {
 namespace {
