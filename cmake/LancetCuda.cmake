@@ -6,6 +6,9 @@ include_guard(GLOBAL)
 include(CheckLanguage)
 
 set(LANCET_CUDA_ARCHITECTURES 90 CACHE STRING "The GPUs that lancet::cuda is compiled for, as CMAKE_CUDA_ARCHITECTURES")
+if(NOT PROJECT_IS_TOP_LEVEL)  # a language and a library more: only for a project that asks for them
+  set(LANCET_WITH_CUDA OFF CACHE STRING "lancet::cuda: AUTO, ON or OFF")
+endif()
 if(NOT "${LANCET_WITH_CUDA}" STREQUAL "OFF")
   check_language(CUDA)  # sets CMAKE_CUDA_COMPILER
 endif()
