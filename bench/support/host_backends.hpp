@@ -33,6 +33,10 @@ void for_each_product(F&& f) {
   f.template operator()<lancet::backend::eigen<float, product::cblas>>("cblas");
 }
 
+/// Operations of a host backend are done when they return.
+template <class B>
+void wait() {}
+
 template <class B>
 [[nodiscard]] double peak_of() {
   return measured_peak();
