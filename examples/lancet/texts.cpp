@@ -110,6 +110,15 @@ std::vector<text_item> read_items(std::string const& path, bool json, text_rules
   return out;
 }
 
+std::vector<text_item> read_items(std::vector<std::string> const& texts, std::string const& path, bool json,
+                                  text_rules const& rules) {
+  std::vector<text_item> out;
+  for (std::string const& text : texts) out.push_back(make_item(text, "text", rules));
+  if (!path.empty())
+    for (text_item& item : read_items(path, json, rules)) out.push_back(std::move(item));
+  return out;
+}
+
 lancet::tokenizer load_tokenizer(common_options& common) {
   if (common.model.empty())
     throw lancet::usage_error(

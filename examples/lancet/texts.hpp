@@ -42,6 +42,10 @@ template <class B>
 /// the line.
 [[nodiscard]] std::vector<text_item> read_items(std::string const& path, bool json, text_rules const& rules);
 
+/// The texts of the command line, then what `path` holds; no path: nothing more.
+[[nodiscard]] std::vector<text_item> read_items(std::vector<std::string> const& texts,
+                                                std::string const& path, bool json, text_rules const& rules);
+
 /// The tokenizer alone, without the weights.
 [[nodiscard]] lancet::tokenizer load_tokenizer(common_options& common);
 

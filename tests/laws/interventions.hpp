@@ -12,23 +12,13 @@
 #include "lancet/validate/validate.hpp"
 #include "laws/law.hpp"
 #include "support/finite_differences.hpp"
+#include "support/pairs.hpp"
 #include "support/tiny_model.hpp"
 
 namespace lancet_test {
 namespace {
 
 using namespace lancet;
-
-contrast_pair pair_of(std::vector<token> clean, std::vector<token> corrupted, std::vector<token> answer,
-                      std::vector<token> contrast, index line) {
-  contrast_pair out;
-  out.clean = std::move(clean);
-  out.corrupted = std::move(corrupted);
-  out.answer = std::move(answer);
-  out.contrast = std::move(contrast);
-  out.line = line;
-  return out;
-}
 
 training_data tiny_data() {
   training_data d;

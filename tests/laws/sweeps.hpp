@@ -7,6 +7,7 @@
 #include "lancet/model/cache.hpp"
 #include "lancet/model/run.hpp"
 #include "laws/law.hpp"
+#include "support/pairs.hpp"
 #include "support/tiny_model.hpp"
 
 namespace lancet_test {
@@ -182,17 +183,6 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_workspace_forgets, B, backends) {
   forward(model, large, none, fresh);
   BOOST_TEST(same_bits<B>(used.readout.norm.out.all(), fresh.readout.norm.out));
   BOOST_TEST((gradient() == before));
-}
-
-contrast_pair pair_of(std::vector<token> clean, std::vector<token> corrupted, std::vector<token> answer,
-                      std::vector<token> contrast, index line) {
-  contrast_pair out;
-  out.clean = std::move(clean);
-  out.corrupted = std::move(corrupted);
-  out.answer = std::move(answer);
-  out.contrast = std::move(contrast);
-  out.line = line;
-  return out;
 }
 
 std::vector<contrast_pair> some_pairs() {

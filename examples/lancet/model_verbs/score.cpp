@@ -47,10 +47,7 @@ void run(common_options& common, options const& o) {
     throw lancet::usage_error("score: got nothing to score, expected texts or --input");
   model_type const model = load(common);
   text_rules const rules = rules_of(model, o.bos);
-  std::vector<text_item> items;
-  for (std::string const& text : o.texts) items.push_back(make_item(text, "text", rules));
-  if (!o.input.empty())
-    for (text_item& item : read_items(o.input, common.json, rules)) items.push_back(std::move(item));
+  std::vector<text_item> const items = read_items(o.texts, o.input, common.json, rules);
   for (text_item const& item : items)
     if (item.has_continuation && item.prompt == 0)
       throw lancet::file_error(item.where,
