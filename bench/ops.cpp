@@ -135,9 +135,8 @@ void add_rows() {
   });
   add_op<B>("rope", 2 * rows * (query + key), [] {
     rope_table<B> table;
-    std::vector<index> positions(rows);
-    std::iota(positions.begin(), positions.end(), index{0});
-    table.build(positions, head_dim, 10000);
+    segment const all{0, rows, 0, -1};
+    table.build(std::span(&all, 1), {.dims = head_dim});
     return [table = std::make_shared<rope_table<B>>(std::move(table)),
             x = numbers<B>(rows, query + key)]() mutable {
       ops::rope<B>(*table, ops::turn::forward, head_dim, x.all());
@@ -210,8 +209,8 @@ void add_attention() {
   add_one(
       "attention_scores", inputs + scores,
       [](operands& o) { ops::attention_scores<B>(o.shape, o.q, o.keys, o.pattern.all()); }, product);
-  add_one("causal_softmax", 2 * scores,
-          [](operands& o) { ops::causal_softmax<B>(rows, o.gp, o.pattern.all()); });
+  add_one("masked_softmax", 2 * scores,
+          [](operands& o) { ops::masked_softmax<B>({}, rows, o.gp, o.pattern.all()); });
   add_one(
       "attention_mix", inputs + scores,
       [](operands& o) { ops::attention_mix<B>(o.shape, o.pattern, o.values, o.z.all()); }, product);

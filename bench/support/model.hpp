@@ -23,8 +23,8 @@ namespace lancet_bench {
   a.mlp_width = 1536;
   a.vocabulary = 49152;
   a.context = 8192;
-  a.rope_base = 100000;
-  a.rotary_dims = 64;
+  a.rope.base = 100000;
+  a.rope.dims = 64;
   a.score_scale = 0.125;
   return a;
 }

@@ -12,6 +12,7 @@
 #include "laws/law.hpp"
 #include "support/finite_differences.hpp"
 #include "support/ragged_attention.hpp"
+#include "support/segments.hpp"
 
 namespace lancet_test {
 namespace {
@@ -136,7 +137,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rotations, B, precise_backends) {
   tensor<B> const weights = random_tensor<B>(4, 24, 5);
   tensor<B> y(4, 24), gx = tensor<B>::clone(weights);
   rope_table<B> table;
-  table.build(std::vector<index>{9, 10, 0, 1}, 10, 10000);
+  table.build(single_rows({9, 10, 0, 1}), {.dims = 10});
   ops::rope<B>(table, ops::turn::backward, 12, gx.all());
   check_gradient<B>("rope", x.all(), gx, [&] {
     B::copy(x, y.all());
@@ -147,7 +148,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rotations, B, precise_backends) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(activations, B, precise_backends) {
   using enum activation_kind;
-  for (activation_kind const kind : {silu, gelu_tanh, gelu})
+  for (activation_kind const kind : {silu, gelu_tanh, gelu, relu, activation_kind::tanh})
     for (bool const gated : {false, true}) {
       window<B> x(4, 23, 1, 4), up(4, 23, 2, 2);
       tensor<B> const weights = random_tensor<B>(4, 23, 3);
@@ -196,7 +197,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(attention_in_steps, B, precise_backends) {
   auto const objective = [&] {
     ops::attention_scores<B>(r.shape, part.q, part.keys, softmax.all());
     ops::axpy<B>(0.5, bump, softmax.all());
-    ops::causal_softmax<B>(n, softmax, softmax.all());
+    ops::masked_softmax<B>(r.shape.mask, n, softmax, softmax.all());
     ops::copy<B>(softmax, pattern.all());
     ops::scale<B>(0.3, pattern.all().row_range(n, n));  // one head
     ops::attention_mix<B>(r.shape, pattern, part.values, part.z);
@@ -206,7 +207,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(attention_in_steps, B, precise_backends) {
   auto const& g = r.gradients[s];
   ops::attention_mix_adjoint<B>(r.shape, g.gz, pattern, part.values, gp.all(), g.gv);
   ops::scale<B>(0.3, gp.all().row_range(n, n));
-  ops::causal_softmax_adjoint<B>(softmax, gp.all());
+  ops::softmax_adjoint<B>(softmax, gp.all());
   ops::attention_scores_adjoint<B>(r.shape, gp, part.q, part.keys, g.gq, g.gk);
   check_gradient<B>("q, k, v", r.qkv[s].all(), r.g[s], objective);
 }

@@ -8,6 +8,7 @@
 #include "support/errors.hpp"
 #include "support/every_operation.hpp"
 #include "support/ragged_attention.hpp"
+#include "support/segments.hpp"
 
 namespace lancet_test {
 namespace {
@@ -71,7 +72,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(activations, B, backends) {
   check(gelu, 0.75 * (1 + std::erf(1.5 / std::sqrt(2.0))));
   double const inner = std::sqrt(2 / std::numbers::pi) * (1.5 + 0.044715 * 1.5 * 1.5 * 1.5);
   check(gelu_tanh, 0.75 * (1 + std::tanh(inner)));
-  for (activation_kind const kind : {silu, gelu_tanh, gelu}) {
+  for (activation_kind const kind : {silu, gelu_tanh, gelu, relu, activation_kind::tanh}) {
     BOOST_TEST(activated<B>(kind, 0) == 0.0);
     for (double const x : {30.0, 100.0, 1000.0, 20000.0}) {
       BOOST_TEST(std::abs(activated<B>(kind, x) / x - 1) < 1e-6);
@@ -84,7 +85,7 @@ template <class B>
 tensor<B> turned(tensor<B> const& x, std::vector<index> const& positions, index rotary, index head_dim,
                  ops::turn direction = ops::turn::forward) {
   rope_table<B> table;
-  table.build(positions, rotary, 10000);
+  table.build(single_rows(positions), {.dims = rotary});
   tensor<B> y = tensor<B>::clone(x);
   ops::rope<B>(table, direction, head_dim, y.all());
   return y;
@@ -123,7 +124,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rotations, B, backends) {
 BOOST_AUTO_TEST_CASE_TEMPLATE(rotation_tables_are_reused, B, backends) {
   rope_table<B> table;
   auto const check = [&](std::vector<index> const& positions, index rotary, double base) {
-    table.build(positions, rotary, base);
+    table.build(single_rows(positions), {.dims = rotary, .base = base});
     std::vector<double> cosines, sines;
     for (index const p : positions)
       for (index j = 0; j < rotary / 2; ++j) {
@@ -187,7 +188,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(patterns_are_causal_distributions, B, backends) {
     index const n = part.q.rows, keys = part.keys.count();
     tensor<B> pattern(4 * n, keys);
     ops::attention_scores<B>(r.shape, part.q, part.keys, pattern.all());
-    ops::causal_softmax<B>(n, pattern, pattern.all());
+    ops::masked_softmax<B>(r.shape.mask, n, pattern, pattern.all());
     std::vector<double> const p = numbers<B>(pattern);
     for (index row = 0; row < 4 * n; ++row) {
       double sum = 0;
@@ -322,7 +323,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(shapes_that_do_not_fit_are_refused, B, backends) {
   refused([&] { ops::log_sum_exp<B>(a, lse); }, "ops::log_sum_exp");
   refused([&] { ops::scaled_softmax<B>(a, lse, lse, c.all()); }, "ops::scaled_softmax");
   rope_table<B> table;
-  table.build(rows, 4, 10000);
+  table.build(single_rows(rows), {.dims = 4});
   refused([&] { ops::rope<B>(table, ops::turn::forward, 4, a.all()); },
           "ops::rope (table): got [2, 2], expected [3, 2]");
   ragged_attention<B> r;

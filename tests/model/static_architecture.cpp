@@ -6,6 +6,7 @@
 #include "lancet/backend/eigen.hpp"
 #include "lancet/hooks/record.hpp"
 #include "lancet/model/run.hpp"
+#include "lancet/model/static_architecture.hpp"
 #include "support/errors.hpp"
 #include "support/tiny_model.hpp"
 
@@ -16,15 +17,12 @@ using namespace lancet;
 using B = backend::eigen<double>;
 
 /// llama_like() as constants: the branches of other families are not even compiled.
-struct one_family {
+struct one_family : static_architecture {
   static constexpr char const* family = "llama";
   static constexpr index layers = 3, width = 12, heads = 4, kv_heads = 2, head_dim = 6, mlp_width = 10,
-                         vocabulary = 23, context = 40, rotary_dims = 4;
-  static constexpr norm_kind norm = norm_kind::rms;
-  static constexpr double norm_epsilon = 1e-5, rope_base = 10000, score_scale = 0.5;
-  static constexpr position_kind positions = position_kind::rope;
-  static constexpr mlp_kind mlp = mlp_kind::gated;
-  static constexpr activation_kind activation = activation_kind::silu;
+                         vocabulary = 23, context = 40;
+  static constexpr double score_scale = 0.5;
+  static inline rope_settings const rope{.dims = 4};
   static constexpr bool tied_unembedding = false;
 };
 
@@ -92,9 +90,9 @@ BOOST_AUTO_TEST_CASE(contradictions_are_refused) {
   refused([](architecture& a) { a.context = 0; }, "architecture.context");
   refused([](architecture& a) { a.score_scale = 0; }, "architecture.score_scale");
   refused([](architecture& a) { a.score_scale = std::nan(""); }, "architecture.score_scale");
-  refused([](architecture& a) { a.rotary_dims = 5; }, "architecture.rotary_dims: got 5, expected even");
-  refused([](architecture& a) { a.rotary_dims = 8; }, "architecture.rotary_dims");
-  refused([](architecture& a) { a.rotary_dims = 0; }, "architecture.rotary_dims");
+  refused([](architecture& a) { a.rope.dims = 5; }, "architecture.rope.dims: got 5, expected even");
+  refused([](architecture& a) { a.rope.dims = 8; }, "architecture.rope.dims");
+  refused([](architecture& a) { a.rope.dims = 0; }, "architecture.rope.dims");
 }
 
 }  // namespace

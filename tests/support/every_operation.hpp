@@ -15,6 +15,7 @@
 #include "lancet/ops/rope.hpp"
 #include "lancet/ops/softmax.hpp"
 #include "support/random_tensor.hpp"
+#include "support/segments.hpp"
 
 namespace lancet_test {
 
@@ -128,7 +129,7 @@ void run_rows(operation_results& out) {
   using namespace lancet;
   for (index const rotary : {4, 10}) {
     rope_table<B> table;
-    table.build(std::vector<index>{0, 1, 2, 30, 4, 5}, rotary, 10000);
+    table.build(single_rows({0, 1, 2, 30, 4, 5}), {.dims = rotary});
     window<B> x(6, 3 * 10, 1);
     ops::rope<B>(table, ops::turn::forward, 10, x.all());
     out["rope " + std::to_string(rotary)] = x.values();
@@ -136,7 +137,7 @@ void run_rows(operation_results& out) {
     out["rope back " + std::to_string(rotary)] = x.values();
   }
   using enum activation_kind;
-  for (activation_kind const kind : {silu, gelu_tanh, gelu})
+  for (activation_kind const kind : {silu, gelu_tanh, gelu, relu, activation_kind::tanh})
     for (bool const gated : {false, true}) {
       std::string const name =
           "activation " + std::to_string(static_cast<int>(kind)) + (gated ? " gated" : "");
@@ -232,14 +233,14 @@ void run_attention(operation_results& out) {
             g(n, (4 + 2 * kv_heads) * d, 53);
         ops::attention_scores<B>(s, parts[i].q, parts[i].keys, scores.all());
         out[name + " scores " + std::to_string(i)] = scores.values();
-        ops::causal_softmax<B>(n, scores, scores.all());
+        ops::masked_softmax<B>(s.mask, n, scores, scores.all());
         out[name + " pattern " + std::to_string(i)] = scores.values();
         ops::attention_mix<B>(s, scores, parts[i].values, z.all());
         out[name + " mix " + std::to_string(i)] = z.values();
         index const q = 4 * d, kv = kv_heads * d;
         ops::attention_mix_adjoint<B>(s, gradients[i].gz, scores, parts[i].values, gp.all(),
                                       g.all().col_range(q + kv, kv));
-        ops::causal_softmax_adjoint<B>(scores, gp.all());
+        ops::softmax_adjoint<B>(scores, gp.all());
         ops::attention_scores_adjoint<B>(s, gp, parts[i].q, parts[i].keys, g.all().col_range(0, q),
                                          g.all().col_range(q, kv));
         out[name + " steps adjoint " + std::to_string(i)] = g.values();

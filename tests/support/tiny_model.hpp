@@ -26,7 +26,7 @@ namespace lancet_test {
   a.context = 40;
   a.norm = lancet::norm_kind::rms;
   a.positions = lancet::position_kind::rope;
-  a.rotary_dims = 4;
+  a.rope.dims = 4;
   a.score_scale = 0.5;
   a.mlp = lancet::mlp_kind::gated;
   a.activation = lancet::activation_kind::silu;

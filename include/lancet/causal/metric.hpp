@@ -101,7 +101,7 @@ template <class B, class Arch>
   std::vector<std::shared_ptr<prediction const>> out(pairs.size());
   if (!m.needs_clean_prediction()) return out;
   hook_table<B> none;
-  std::vector<typename B::scalar> host(static_cast<std::size_t>(model.arch().vocabulary));
+  std::vector<typename B::scalar> host(static_cast<std::size_t>(sizes<Arch>(model.arch()).outputs));
   std::vector<double> lse(1);
   for (std::size_t e = 0; e < pairs.size(); ++e) {
     if (pairs[e].clean.empty())

@@ -2,8 +2,8 @@
 // The sweep engine: many interventions as rows of one batch, each recomputing only what it can reach.
 //
 // Base runs are cached once. An intervention resumes at its layer from the cached residual (gathered, never
-// recomputed), from the first position whose value it changes; earlier positions are referred to as a
-// key/value prefix. Interventions are packed in layer order and join the batch at their layer. One that
+// recomputed), from the first position that it can reach; earlier positions are referred to as a key/value
+// prefix. Interventions are packed in layer order and join the batch at their layer. One that
 // changes nothing costs nothing. Results equal the naive loop of one full forward pass an intervention; on
 // the packed kernel bit for bit, because a row's result there depends neither on the other rows nor on where
 // its prefix comes from.
@@ -131,7 +131,7 @@ class sweep {
     std::vector<double> out(items.size());
     std::vector<planned> plan;
     for (std::size_t i = 0; i < items.size(); ++i) {
-      index const from = first_change(base, items[i]);
+      index const from = reached_from(base, items[i]);
       if (from < 0)
         out[i] = base.value(items[i].run);  // nothing changes: the effect is exactly zero
       else
@@ -169,8 +169,21 @@ class sweep {
     return std::ssize(base.prompts()[static_cast<std::size_t>(item.run)].tokens);
   }
 
-  /// First position of the prompt whose value the item changes; −1 if none. A causal mask lets a change reach
-  /// later positions only.
+  /// First position of the prompt that the item's change can reach; −1 where it changes nothing, or reaches no row that
+  /// is read.
+  [[nodiscard]] index reached_from(prompt_runs<B, Arch> const& base, sweep_item<B> const& item) {
+    index const first = first_change(base, item);
+    if (first < 0) return -1;
+    key_range const rows =
+        reach(model_.arch(), item.layer, first, item.first_row + item.rows - 1, length(base, item));
+    auto const& queries = base.prompts()[static_cast<std::size_t>(item.run)].queries;
+    bool const read = std::any_of(queries.begin(), queries.end(), [&](token_query const& q) {
+      return q.row >= rows.first && q.row < rows.last;
+    });
+    return read ? rows.first : -1;
+  }
+
+  /// First position of the prompt whose value the item changes; −1 if none.
   [[nodiscard]] index first_change(prompt_runs<B, Arch> const& base, sweep_item<B> const& item) {
     index first = item.rows;
     for (index l = item.layer; l <= item.last_layer(); ++l) {

@@ -36,7 +36,7 @@ class frozen_text {
       batch<B> input;
       input.add(window);
       forward(model_, input, hooks, ws);
-      final_.push_back(tensor<B>::clone(ws.readout.norm.out));
+      final_.push_back(tensor<B>::clone(ws.readout.features()));
       for (std::size_t n = 0; n < layers_.size(); ++n)
         resid_[n].push_back(tensor<B>::clone(recorder.template get<site::resid_pre>(layers_[n])));
     }
@@ -61,7 +61,7 @@ class frozen_text {
   [[nodiscard]] tensor<B> base_logits(std::span<index const> chosen, workspace<B>& ws) const {
     index rows = 0, row = 0;
     for (index const w : chosen) rows += std::ssize(window(w));
-    tensor<B>& x = ws.readout.norm.out;
+    tensor<B>& x = ws.readout.features();
     x.resize(rows, model_.arch().width);
     for (index const w : chosen) {
       B::copy(final_[static_cast<std::size_t>(w)], x.all().row_range(row, std::ssize(window(w))));

@@ -45,7 +45,7 @@ class part {
   [[nodiscard]] virtual index layer() const = 0;
   virtual void set_strength(double alpha) = 0;
   /// The site whose value the part's change depends on, or nothing for a constant.
-  [[nodiscard]] virtual std::optional<site_id> input_site() const { return {}; }
+  [[nodiscard]] virtual std::optional<site_id> input_site(architecture const&) const { return {}; }
   /// Mean over rows of ‖what the part adds‖₂ for inputs x (rows of `input_site` in the frozen model); with
   /// `weight` != 0 adds weight times its gradient. An offset adds the same to every row, and ignores x.
   virtual double preservation(const_view<B> x, double weight) = 0;
@@ -111,11 +111,11 @@ class low_rank_part final : public part<B> {
             adapter_.a().rows(), adapter_.scale()};
   }
   void set_strength(double alpha) override { adapter_.strength = alpha; }
-  [[nodiscard]] std::optional<site_id> input_site() const override {
+  [[nodiscard]] std::optional<site_id> input_site(architecture const& arch) const override {
     if (P == proj::o) return site_id::z;
     if (P == proj::down) return site_id::mlp_post;
-    if (P == proj::gate || P == proj::up) return site_id::mlp_norm;
-    return site_id::attn_norm;
+    if (P == proj::gate || P == proj::up) return norms_input(arch) ? site_id::mlp_norm : site_id::mlp_in;
+    return norms_input(arch) ? site_id::attn_norm : site_id::attn_in;
   }
 
   double preservation(const_view<B> x, double weight) override {
@@ -202,17 +202,26 @@ class offset_part final : public part<B> {
                      row.all());
       add(p, row);
     } else if constexpr (S::id == site_id::attn_out) {
+      refuse_behind_a_norm(norms_output(arch));
       add(weights.layers[l].o, offset_.delta());
     } else if constexpr (S::id == site_id::mlp_out) {
+      refuse_behind_a_norm(norms_output(arch));
       add(weights.layers[l].down, offset_.delta());
     } else {
       if (l == 0) throw usage_error("merge: an offset on resid_pre of layer 0 has no bias to fold into");
+      refuse_behind_a_norm(norms_output(arch) || norms_stream(arch));
       add(weights.layers[l - 1].down, offset_.delta());
     }
     (void)arch;
   }
 
  private:
+  static void refuse_behind_a_norm(bool behind) {
+    if (behind)
+      throw usage_error("merge: an offset on " + std::string(name(S::id)) +
+                        " stands behind a norm in this architecture, so that no bias can stand for it");
+  }
+
   offset<B, S> offset_;
 };
 

@@ -226,7 +226,7 @@ class trainer {
  private:
   [[nodiscard]] bool needs_inputs() const {
     for (auto const& p : what_.parts())
-      if (p->input_site()) return true;
+      if (p->input_site(model_.arch())) return true;
     return options_.text_weight > 0;
   }
 
@@ -241,7 +241,8 @@ class trainer {
       std::vector<std::unique_ptr<site_recorder<B>>> recorders;
       hooks_type hooks;
       for (auto const& p : what_.parts()) {
-        recorders.push_back(p->input_site() ? std::make_unique<site_recorder<B>>(*p->input_site()) : nullptr);
+        std::optional<site_id> const site = p->input_site(model_.arch());
+        recorders.push_back(site ? std::make_unique<site_recorder<B>>(*site) : nullptr);
         if (recorders.back()) hooks.add(*recorders.back());
       }
       frozen_batch<B> input;
@@ -278,7 +279,7 @@ class trainer {
     logits(model_, hooks_, ws_);
     kl_terms<B> const kl = kl_from<B>(base, ws_.readout.logits);
     double const weight = options_.text_weight / static_cast<double>(total);
-    tensor<B> slope(total, model_.arch().vocabulary);  // weight·(P − P₀)
+    tensor<B> slope(total, sizes<Arch>(model_.arch()).outputs);  // weight·(P − P₀)
     ops::scaled_softmax<B>(ws_.readout.logits, kl.lse, std::vector<double>(kl.lse.size(), weight),
                            slope.all());
     ops::axpy<B>(static_cast<T>(-weight), kl.p0, slope.all());

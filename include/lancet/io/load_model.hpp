@@ -30,22 +30,30 @@ class weight_filler {
     tensor_names const& n = model_.names;
     sizes<architecture> const s(a);
     model_weights<B> w;
-    w.embedding = matrix({n.embedding}, a.vocabulary, a.width, 0, false);
-    if (!n.positions.empty()) w.positions = rows(n.positions + ".weight", a.context, a.width);
-    w.final_norm = norm(n.final_norm, 0);
+    w.embedding = matrix({n.embedding}, a.vocabulary, a.width, 0);
+    if (!n.positions.empty()) w.positions = positions();
+    if (a.token_types > 0) w.token_types = rows(n.token_types + ".weight", a.token_types, a.width);
+    w.embedding_norm = norm(n.embedding_norm, 0, a.width);
+    w.final_norm = norm(n.final_norm, 0, a.width);
+    if (a.head == head_kind::dense) w.head = project({n.head}, a.width, a.width, 0, true);
+    w.head_norm = norm(n.head_norm, 0, a.width);
     if (!a.tied_unembedding)
-      w.unembedding =
-          std::make_unique<typename B::weight>(matrix({n.unembedding}, a.vocabulary, a.width, 0, false));
+      w.unembedding = std::make_unique<typename B::weight>(matrix({n.unembedding}, s.outputs, a.width, 0));
     else
       used_.insert(n.unembedding + ".weight");  // some files store the tied matrix twice
+    if (!n.unembedding_bias.empty()) w.unembedding_bias = vector(n.unembedding_bias, s.outputs);
     for (index l = 0; l < a.layers; ++l) {
       layer_weights<B> layer;
-      layer.attn_norm = norm(n.attn_norm, l);
+      layer.attn_norm = norm(n.attn_norm, l, a.width);
       layer.qkv = project(n.qkv, s.qkv, a.width, l, n.qkv_bias);
+      layer.q_norm = norm(n.q_norm, l, a.qk_norm == qk_norm_kind::head ? a.head_dim : s.q);
+      layer.k_norm = norm(n.k_norm, l, a.qk_norm == qk_norm_kind::head ? a.head_dim : s.kv);
       layer.o = project({n.o}, a.width, s.q, l, n.o_bias);
-      layer.mlp_norm = norm(n.mlp_norm, l);
+      layer.attn_post_norm = norm(n.attn_post_norm, l, a.width);
+      layer.mlp_norm = norm(n.mlp_norm, l, a.width);
       layer.mlp_in = project(n.mlp_in, s.mlp_in, a.width, l, n.mlp_bias);
       layer.down = project({n.down}, a.width, a.mlp_width, l, n.mlp_bias);
+      layer.mlp_post_norm = norm(n.mlp_post_norm, l, a.width);
       w.layers.push_back(std::move(layer));
     }
     refuse_unused();
@@ -95,41 +103,56 @@ class weight_filler {
   [[nodiscard]] tensor<B> vector(std::string const& name, index count) {
     return to_tensor(read(take(name, count, 0)), 1, count);
   }
-  [[nodiscard]] norm_weights<B> norm(std::string const& name, index l) {
+  /// Of a name without suffix; nothing where the family has no such norm. Old BERT files say gamma and beta.
+  [[nodiscard]] norm_weights<B> norm(std::string const& name, index l, index width) {
+    if (name.empty()) return {};
     std::string const n = at_layer(name, l);
-    return {vector(n + ".weight", model_.arch.width),
-            model_.names.norm_bias ? vector(n + ".bias", model_.arch.width) : tensor<B>{}};
+    bool const old = !tensors_.find(n + ".weight") && tensors_.find(n + ".gamma");
+    std::vector<float> weight = read(take(n + (old ? ".gamma" : ".weight"), width, 0));
+    for (float& v : weight) v += static_cast<float>(model_.names.norm_offset);
+    return {to_tensor(weight, 1, width),
+            model_.names.norm_bias ? vector(n + (old ? ".beta" : ".bias"), width) : tensor<B>{}};
   }
 
-  /// [out, in] from parts stacked in order; `out` is shared among them as queries, keys, values or gate, up.
-  [[nodiscard]] typename B::weight matrix(std::vector<std::string> const& names, index out, index in, index l,
-                                          bool transposed) {
-    std::vector<float> all;
-    all.reserve(static_cast<std::size_t>(out * in));
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      index const count = part_rows(i, names.size(), out);
-      std::string const name = at_layer(names[i], l) + ".weight";
-      std::vector<float> part = read(transposed ? take(name, in, count) : take(name, count, in));
-      if (transposed) part = turn(part, in, count);
-      if (model_.names.interleaved_query && names.size() == 3 && i < 2) part = half_split(part, in);
-      all.insert(all.end(), part.begin(), part.end());
-    }
-    return typename B::weight(to_tensor(all, out, in));
+  /// Rows of the position table from the one that belongs to position 0.
+  [[nodiscard]] tensor<B> positions() {
+    index const skip = model_.names.first_position, width = model_.arch.width;
+    std::vector<float> table =
+        read(take(model_.names.positions + ".weight", model_.arch.context + skip, width));
+    table.erase(table.begin(), table.begin() + skip * width);
+    return to_tensor(table, model_.arch.context, width);
+  }
+
+  /// [out, in] from parts stacked in order.
+  [[nodiscard]] typename B::weight matrix(std::vector<std::string> const& names, index out, index in, index l) {
+    return typename B::weight(to_tensor(stacked(names, out, in, l, ".weight"), out, in));
   }
 
   [[nodiscard]] projection<B> project(std::vector<std::string> const& names, index out, index in, index l,
                                       bool bias) {
-    projection<B> p{matrix(names, out, in, l, model_.names.transposed), {}};
-    if (!bias) return p;
+    projection<B> p{matrix(names, out, in, l), {}};
+    if (bias) p.bias = to_tensor(stacked(names, out, 1, l, ".bias"), 1, out);
+    return p;
+  }
+
+  /// Rows of the parts one after the other: [out, in] of weights, [out, 1] of biases.
+  [[nodiscard]] std::vector<float> stacked(std::vector<std::string> const& names, index out, index in, index l,
+                                           char const* suffix) {
+    bool const weight = suffix == std::string_view(".weight");
+    bool const turned = model_.names.transposed && weight && names[0].find("{}") != std::string::npos;
     std::vector<float> all;
+    all.reserve(static_cast<std::size_t>(out * in));
     for (std::size_t i = 0; i < names.size(); ++i) {
-      std::vector<float> part =
-          read(take(at_layer(names[i], l) + ".bias", part_rows(i, names.size(), out), 0));
-      if (model_.names.interleaved_query && names.size() == 3 && i < 2) part = half_split(part, 1);
+      index const count = part_rows(i, names.size(), out);
+      std::string const name = at_layer(names[i], l) + suffix;
+      std::vector<float> part = read(!weight ? take(name, count, 0) : turned ? take(name, in, count) : take(name, count, in));
+      if (turned) part = turn(part, in, count);
+      if (model_.names.interleaved_query && names.size() == 3 && i < 2) part = half_split(part, in);
+      if (model_.names.qkv_rows == row_order::per_head && &names == &model_.names.qkv) part = by_kind(part, in);
+      if (names.size() == 1) return part;
       all.insert(all.end(), part.begin(), part.end());
     }
-    p.bias = to_tensor(all, 1, out);
-    return p;
+    return all;
   }
 
   [[nodiscard]] index part_rows(std::size_t i, std::size_t parts, index out) const {
@@ -148,7 +171,7 @@ class weight_filler {
 
   /// GGUF keeps pair (2i, 2i + 1) of a head's rows where lancet has (i, i + d/2).
   [[nodiscard]] std::vector<float> half_split(std::vector<float> const& x, index cols) const {
-    index const d = model_.arch.head_dim, half = model_.arch.rotary_dims / 2;
+    index const d = model_.arch.head_dim, half = model_.arch.rope.dims / 2;
     std::vector<float> out = x;
     index const heads = std::ssize(x) / (d * cols);
     for (index h = 0; h < heads; ++h)
@@ -156,6 +179,16 @@ class weight_filler {
         for (index side = 0; side < 2; ++side)
           std::copy_n(x.begin() + (h * d + 2 * i + side) * cols, cols,
                       out.begin() + (h * d + side * half + i) * cols);
+    return out;
+  }
+
+  /// From queries, keys and values of each head together to all queries, all keys, all values.
+  [[nodiscard]] std::vector<float> by_kind(std::vector<float> const& x, index cols) const {
+    index const d = model_.arch.head_dim, heads = model_.arch.heads;
+    std::vector<float> out(x.size());
+    for (index kind = 0; kind < 3; ++kind)
+      for (index h = 0; h < heads; ++h)
+        std::copy_n(x.begin() + (h * 3 + kind) * d * cols, d * cols, out.begin() + (kind * heads + h) * d * cols);
     return out;
   }
 
@@ -202,8 +235,7 @@ template <tensor_backend B>
     std::string const config_path = path + "/config.json";
     nlohmann::json const config = read_json(config_path);
     safetensors_model const files = safetensors_model::open(path);
-    model_description const model = describe_config(
-        config, config_path, [&](char const* name) { return files.tensors().find(name) != nullptr; });
+    model_description const model = describe_config(config, config_path, files.tensors());
     std::string digest;
     for (safetensors_file const& shard : files.shards()) digest += sha256_of_file(shard.path());
     if (files.shards().size() > 1)

@@ -25,7 +25,7 @@ namespace detail {
           {"hidden_act", "silu"},
           {"max_position_embeddings", a.context},
           {"rms_norm_eps", a.norm_epsilon},
-          {"rope_theta", a.rope_base},
+          {"rope_theta", a.rope.base},
           {"attention_bias", false},
           {"mlp_bias", false},
           {"tie_word_embeddings", a.tied_unembedding},

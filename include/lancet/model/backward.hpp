@@ -24,29 +24,12 @@ class backward_pass {
   void read(tensor<B>& g_final) {
     if (ws_.kind != pass_kind::record)
       throw usage_error("backward: got a workspace of a forward pass that kept nothing, expected one of pass_kind::record");
-    readout_values<B>& r = ws_.readout;
-    ops::detail::same_shape("backward (g_final)", std::ssize(r.rows), arch_.width, g_final.rows(), g_final.cols());
-    place where = at(arch_.layers);
-    where.rows = r.rows;
-    if constexpr (H::template lists_backward<site::final>) hooks_.template fire_adjoint<site::final, B>(ws_.keeps, g_final.all(), where);
-    index const m = std::ssize(r.rows);
-    ws_.g_scale.resize(m, 1);
-    ws_.g_branch.resize(m, arch_.width);
-    ops::fill<B>(ws_.g_branch.all(), 0);
-    ops::norm_apply_adjoint<B>(g_final, r.resid, r.norm.mean, r.norm.scale, model_.weights().final_norm.weight, g_final.all(), ws_.g_scale.all());
-    if constexpr (H::template lists_backward<site::final_scale>) hooks_.template fire_adjoint<site::final_scale, B>(ws_.keeps, ws_.g_scale.all(), where);
-    ops::norm_scale_adjoint<B>(arch_.norm, g_final, ws_.g_scale, r.resid, r.norm.mean, r.norm.raw_scale, ws_.g_branch.all());
-    ws_.g_resid.resize(ws_.rows, arch_.width);
-    ops::fill<B>(ws_.g_resid.all(), 0);
-    ops::scatter_add_rows<B>(ws_.g_branch, r.rows, ws_.g_resid.all());
+    read_out<B, Arch, H>{model_, hooks_, ws_, at(arch_.layers)}.read_adjoint(g_final);
   }
 
-  /// g_final [M, D] += from the gradient of the logits [M, V], which a hook on logits may change.
+  /// g_final [M, D] += from the gradient of the logits [M, C], which a hook on logits may change.
   void logits(tensor<B>& g_logits, tensor<B>& g_final) {
-    place where = at(arch_.layers);
-    where.rows = ws_.readout.rows;
-    if constexpr (H::template lists_backward<site::logits>) hooks_.template fire_adjoint<site::logits, B>(ws_.keeps, g_logits.all(), where);
-    ops::linear_adjoint<B>(g_logits, model_.weights().unembed(), g_final.all(), true);
+    read_out<B, Arch, H>{model_, hooks_, ws_, at(arch_.layers)}.logits_adjoint(g_logits, g_final);
   }
 
   /// One layer: ws.g_resid is the gradient of its output; becomes that of its resid_pre.
@@ -57,14 +40,21 @@ class backward_pass {
     ws_.g_branch.resize(ws_.rows, arch_.width);
     ws_.g_norm.resize(ws_.rows, arch_.width);
     ws_.g_scale.resize(ws_.rows, 1);
+    if (norms_stream(arch_)) through_post_norm(v.post_sum, w.mlp_post_norm, v.mlp_post_norm, ws_.g_resid);
+    if (arch_.residual == residual_kind::parallel) {
+      ws_.g_out.resize(ws_.rows, arch_.width);
+      B::copy(ws_.g_resid, ws_.g_out.all());
+    }
     mlp_block(l, v, w);
     if constexpr (H::template lists_backward<site::resid_mid>) hooks_.template fire_adjoint<site::resid_mid, B>(ws_.keeps, ws_.g_resid.all(), at(l));
+    if (norms_stream(arch_)) through_post_norm(v.mid_sum, w.attn_post_norm, v.attn_post, ws_.g_resid);
     attention_block(l, v, w);
     if constexpr (H::template lists_backward<site::resid_pre>) hooks_.template fire_adjoint<site::resid_pre, B>(ws_.keeps, ws_.g_resid.all(), at(l));
   }
 
   /// After layer 0: the gradient at the embedding, before positions were added.
   void embed() {
+    if (arch_.embedding_norm) through_post_norm(ws_.embed_sum, model_.weights().embedding_norm, ws_.embed_norm, ws_.g_resid);
     if constexpr (H::template lists_backward<site::embed>) hooks_.template fire_adjoint<site::embed, B>(ws_.keeps, ws_.g_resid.all(), at(0));
   }
 
@@ -75,6 +65,7 @@ class backward_pass {
     bool const gated = arch_.mlp == mlp_kind::gated;
     B::copy(ws_.g_resid, ws_.g_branch.all());  // mlp_out
     if constexpr (H::template lists_backward<site::mlp_out>) hooks_.template fire_adjoint<site::mlp_out, B>(ws_.keeps, ws_.g_branch.all(), at(l));
+    if (norms_output(arch_)) through_post_norm(v.mlp_sum, w.mlp_post_norm, v.mlp_post_norm, ws_.g_branch);
     if constexpr (H::template lists_backward<site::mlp_sum>) hooks_.template fire_adjoint<site::mlp_sum, B>(ws_.keeps, ws_.g_branch.all(), at(l));
     ws_.g_post.resize(ws_.rows, arch_.mlp_width);
     ops::linear_adjoint<B>(ws_.g_branch, w.down.weight, ws_.g_post.all());
@@ -91,15 +82,17 @@ class backward_pass {
     if constexpr (H::template lists_backward<site::mlp_up>) if (gated) hooks_.template fire_adjoint<site::mlp_up, B>(ws_.keeps, g_up, at(l));
     if constexpr (H::template lists_backward<site::mlp_pre>) hooks_.template fire_adjoint<site::mlp_pre, B>(ws_.keeps, g_gate, at(l));
     ops::linear_adjoint<B>(ws_.g_mlp, w.mlp_in.weight, ws_.g_norm.all());
-    if constexpr (H::template lists_backward<site::linear<proj::up>>) hooks_.template fire_linear_adjoint<site::linear<proj::up>, B>(v.mlp_norm.out, ws_.g_norm.all(), gated ? g_up : g_gate, at(l));
-    if constexpr (H::template lists_backward<site::linear<proj::gate>>) if (gated) hooks_.template fire_linear_adjoint<site::linear<proj::gate>, B>(v.mlp_norm.out, ws_.g_norm.all(), g_gate, at(l));
-    norm_adjoint<site::mlp_in, site::mlp_scale, site::mlp_norm>(l, v.resid_mid, v.mlp_in, v.mlp_norm, w.mlp_norm);
+    [[maybe_unused]] const_view<B> const x = branch_input<site::mlp_in>(l, stream_of_mlp(arch_, v), v.mlp_in, v.mlp_norm);  // [R, D]
+    if constexpr (H::template lists_backward<site::linear<proj::up>>) hooks_.template fire_linear_adjoint<site::linear<proj::up>, B>(x, ws_.g_norm.all(), gated ? g_up : g_gate, at(l));
+    if constexpr (H::template lists_backward<site::linear<proj::gate>>) if (gated) hooks_.template fire_linear_adjoint<site::linear<proj::gate>, B>(x, ws_.g_norm.all(), g_gate, at(l));
+    norm_adjoint<site::mlp_in, site::mlp_scale, site::mlp_norm>(l, stream_of_mlp(arch_, v), v.mlp_in, v.mlp_norm, w.mlp_norm);
   }
 
   void attention_block(index l, layer_values<B>& v, layer_weights<B> const& w) {
     sizes<Arch> const n(arch_);
-    B::copy(ws_.g_resid, ws_.g_branch.all());  // attn_out
+    B::copy(arch_.residual == residual_kind::parallel ? ws_.g_out : ws_.g_resid, ws_.g_branch.all());  // attn_out
     if constexpr (H::template lists_backward<site::attn_out>) hooks_.template fire_adjoint<site::attn_out, B>(ws_.keeps, ws_.g_branch.all(), at(l));
+    if (norms_output(arch_)) through_post_norm(v.attn_sum, w.attn_post_norm, v.attn_post, ws_.g_branch);
     if constexpr (H::template lists_backward<site::attn_sum>) hooks_.template fire_adjoint<site::attn_sum, B>(ws_.keeps, ws_.g_branch.all(), at(l));
     ws_.g_z.resize(ws_.rows, n.q);
     bool head_out = false;
@@ -124,7 +117,11 @@ class backward_pass {
     if constexpr (H::template lists_backward<site::rot_k>) hooks_.template fire_adjoint<site::rot_k, B>(ws_.keeps, gk, at(l));
     if constexpr (H::template lists_backward<site::rot_q>) hooks_.template fire_adjoint<site::rot_q, B>(ws_.keeps, gq, at(l));
     if (arch_.positions == position_kind::rope)
-      ops::rope<B>(ws_.rope, ops::turn::backward, arch_.head_dim, ws_.g_qkv.all().col_range(0, n.q + n.kv));
+      ops::rope<B>(has_local_rope(arch_, l) ? ws_.local_rope : ws_.rope, ops::turn::backward, arch_.head_dim, ws_.g_qkv.all().col_range(0, n.q + n.kv));
+    if (arch_.qk_norm != qk_norm_kind::none) {
+      qk_norm_adjoint(arch_, gk, w.k_norm, v.k_norm, ws_);
+      qk_norm_adjoint(arch_, gq, w.q_norm, v.q_norm, ws_);
+    }
     if constexpr (H::template lists_backward<site::v>) hooks_.template fire_adjoint<site::v, B>(ws_.keeps, gv, at(l));
     if constexpr (H::template lists_backward<site::k>) hooks_.template fire_adjoint<site::k, B>(ws_.keeps, gk, at(l));
     if constexpr (H::template lists_backward<site::q>) hooks_.template fire_adjoint<site::q, B>(ws_.keeps, gq, at(l));
@@ -134,10 +131,24 @@ class backward_pass {
       return;
     }
     ops::linear_adjoint<B>(ws_.g_qkv, w.qkv.weight, ws_.g_norm.all());
-    if constexpr (H::template lists_backward<site::linear<proj::v>>) hooks_.template fire_linear_adjoint<site::linear<proj::v>, B>(v.attn_norm.out, ws_.g_norm.all(), gv, at(l));
-    if constexpr (H::template lists_backward<site::linear<proj::k>>) hooks_.template fire_linear_adjoint<site::linear<proj::k>, B>(v.attn_norm.out, ws_.g_norm.all(), gk, at(l));
-    if constexpr (H::template lists_backward<site::linear<proj::q>>) hooks_.template fire_linear_adjoint<site::linear<proj::q>, B>(v.attn_norm.out, ws_.g_norm.all(), gq, at(l));
+    [[maybe_unused]] const_view<B> const x = branch_input<site::attn_in>(l, v.resid_pre, v.attn_in, v.attn_norm);  // [R, D]
+    if constexpr (H::template lists_backward<site::linear<proj::v>>) hooks_.template fire_linear_adjoint<site::linear<proj::v>, B>(x, ws_.g_norm.all(), gv, at(l));
+    if constexpr (H::template lists_backward<site::linear<proj::k>>) hooks_.template fire_linear_adjoint<site::linear<proj::k>, B>(x, ws_.g_norm.all(), gk, at(l));
+    if constexpr (H::template lists_backward<site::linear<proj::q>>) hooks_.template fire_linear_adjoint<site::linear<proj::q>, B>(x, ws_.g_norm.all(), gq, at(l));
     norm_adjoint<site::attn_in, site::attn_scale, site::attn_norm>(l, v.resid_pre, v.attn_in, v.attn_norm, w.attn_norm);
+  }
+
+  /// What a branch's first projection read.
+  template <class In>
+  const_view<B> branch_input(index l, tensor<B>& residual, tensor<B>& own_input, norm_values<B>& values) {
+    if (norms_input(arch_)) return values.out;
+    if constexpr (listened<H, In>)
+      if (hooks_.template wants<In>(l)) return own_input;
+    return residual;
+  }
+
+  void through_post_norm(tensor<B> const& in, norm_weights<B> const& w, post_norm_values<B> const& values, tensor<B>& g) {
+    post_norm_adjoint(arch_, in.all(), w, values, g.all(), ws_.g_scale.all(), ws_.g_norm.all());
   }
 
   /// g_resid += the gradient through one branch's norm, from ws.g_norm.
@@ -146,6 +157,11 @@ class backward_pass {
     if constexpr (H::template lists_backward<Norm>) hooks_.template fire_adjoint<Norm, B>(ws_.keeps, ws_.g_norm.all(), at(l));
     bool own = false;
     if constexpr (listened<H, In>) own = hooks_.template wants<In>(l);
+    if (!norms_input(arch_)) {
+      if constexpr (H::template lists_backward<In>) if (own) hooks_.template fire_adjoint<In, B>(ws_.keeps, ws_.g_norm.all(), at(l));
+      ops::axpy<B>(1, ws_.g_norm, ws_.g_resid.all());
+      return;
+    }
     const_view<B> const in = own ? own_input.all() : residual.all();
     ops::norm_apply_adjoint<B>(ws_.g_norm, in, values.mean, values.scale, w.weight, ws_.g_norm.all(), ws_.g_scale.all());
     if constexpr (H::template lists_backward<Scale>) hooks_.template fire_adjoint<Scale, B>(ws_.keeps, ws_.g_scale.all(), at(l));
@@ -161,7 +177,7 @@ class backward_pass {
 
   void attention_adjoint(index l, layer_values<B>& v) {
     sizes<Arch> const n(arch_);
-    attention_shape const shape = attention_shape_of(arch_);
+    attention_shape const shape = attention_shape_of(arch_, l);
     ws_.parts.clear();
     ws_.part_gradients.clear();
     for (segment const& s : ws_.segments) {
@@ -190,7 +206,7 @@ class backward_pass {
       g_pattern_.resize(p.pattern.rows(), p.pattern.cols());
       ops::attention_mix_adjoint<B>(shape, ws_.part_gradients[i].gz, p.pattern, ws_.parts[i].values, g_pattern_.all(), ws_.part_gradients[i].gv);
       if constexpr (H::template lists_backward<site::pattern>) hooks_.template fire_adjoint<site::pattern, B>(ws_.keeps, g_pattern_.all(), where);
-      ops::causal_softmax_adjoint<B>(p.softmax, g_pattern_.all());
+      ops::softmax_adjoint<B>(p.softmax, g_pattern_.all());
       if constexpr (H::template lists_backward<site::scores>) hooks_.template fire_adjoint<site::scores, B>(ws_.keeps, g_pattern_.all(), where);
       ops::attention_scores_adjoint<B>(shape, g_pattern_, ws_.parts[i].q, ws_.parts[i].keys, ws_.part_gradients[i].gq, ws_.part_gradients[i].gk);
     }

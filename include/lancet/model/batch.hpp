@@ -40,6 +40,7 @@ struct kv_cache {
 template <class B>
 struct batch {
   std::vector<token> tokens;
+  std::vector<index> types;  // of each token, where the model has segment embeddings; empty: all 0
   std::vector<segment> segments;
   std::vector<std::shared_ptr<kv_cache<B> const>> prefixes;
 
@@ -47,6 +48,17 @@ struct batch {
 
   /// Appends a whole sequence, from position 0. Returns its segment's number.
   index add(std::span<token const> sequence) { return add(sequence, nullptr, 0); }
+
+  /// Appends a whole sequence with each token's type: for encoders that tell a first text (0) from a second (1).
+  index add(std::span<token const> sequence, std::span<index const> token_types) {
+    if (token_types.size() != sequence.size())
+      fail_expected("batch.add", std::to_string(token_types.size()) + " token types",
+                    "one for each of " + std::to_string(sequence.size()) + " tokens");
+    index const number = add(sequence);
+    types.resize(tokens.size() - sequence.size(), 0);
+    types.insert(types.end(), token_types.begin(), token_types.end());
+    return number;
+  }
 
   /// Appends a run of tokens that continues the first `length` positions of `prefix`.
   index add(std::span<token const> run, std::shared_ptr<kv_cache<B> const> prefix, index length) {
@@ -64,12 +76,14 @@ struct batch {
       }
     }
     tokens.insert(tokens.end(), run.begin(), run.end());
+    if (!types.empty()) types.resize(tokens.size(), 0);
     segments.push_back(s);
     return std::ssize(segments) - 1;
   }
 
   void clear() {
     tokens.clear();
+    types.clear();
     segments.clear();
     prefixes.clear();
   }

@@ -6,9 +6,8 @@
 #pragma once
 
 #include "lancet/hooks/hook_table.hpp"
+#include "lancet/model/read_out.hpp"
 #include "lancet/model/split_inputs.hpp"
-#include "lancet/model/workspace.hpp"
-#include "lancet/ops/linear.hpp"
 
 namespace lancet {
 
@@ -46,13 +45,17 @@ class forward_pass {
       for (index i = 0; i < s.rows; ++i) ws_.positions.push_back(s.first_position + i);
     }
     ws_.rows = std::ssize(ws_.positions);
-    if (arch_.positions == position_kind::rope) ws_.rope.build(ws_.positions, arch_.rotary_dims, arch_.rope_base);
+    if (arch_.positions != position_kind::rope) return;
+    ws_.rope.build(ws_.segments, arch_.rope);
+    if (arch_.local_rope.dims > 0) ws_.local_rope.build(ws_.segments, arch_.local_rope);
   }
 
-  /// resid_pre of layer 0 from token ids.
-  void embed(std::span<token const> tokens) {
+  /// resid_pre of layer 0 from token ids, and their types where the model has segment embeddings (empty: all 0).
+  void embed(std::span<token const> tokens, std::span<index const> types = {}) {
     layer_values<B>& v = ws_.layer(0);
+    tensor<B>& x = arch_.embedding_norm ? ws_.embed_sum : v.resid_pre;
     v.resid_pre.resize(ws_.rows, arch_.width);
+    x.resize(ws_.rows, arch_.width);
     if (std::ssize(tokens) != ws_.rows)
       fail_expected("forward", std::to_string(tokens.size()) + " tokens", "one for each of " + std::to_string(ws_.rows) + " rows");
     ids_.assign(tokens.begin(), tokens.end());
@@ -60,13 +63,12 @@ class forward_pass {
       if (id < 0 || id >= arch_.vocabulary)
         fail_expected("forward", "token id " + std::to_string(id),
                       "an id below the vocabulary's size " + std::to_string(arch_.vocabulary));
-    model_.weights().embedding.gather(ids_, v.resid_pre);  // [R, D]
-    if constexpr (H::template lists<site::embed>) hooks_.template fire<site::embed, B>(ws_.keeps, v.resid_pre.all(), at(0));
-    if (arch_.positions == position_kind::learned) {
-      scratch_.resize(ws_.rows, arch_.width);
-      ops::gather_rows<B>(model_.weights().positions, ws_.positions, scratch_.all());
-      ops::axpy<B>(1, scratch_, v.resid_pre.all());
-    }
+    model_.weights().embedding.gather(ids_, x);  // [R, D]
+    if (arch_.embedding_scale != 1) ops::scale<B>(static_cast<typename B::scalar>(arch_.embedding_scale), x.all());
+    if constexpr (H::template lists<site::embed>) hooks_.template fire<site::embed, B>(ws_.keeps, x.all(), at(0));
+    if (arch_.positions == position_kind::learned) add_rows(model_.weights().positions, ws_.positions, x);
+    if (arch_.token_types > 0) add_rows(model_.weights().token_types, types_of(types), x);
+    if (arch_.embedding_norm) post_norm(arch_, x.all(), model_.weights().embedding_norm, ws_.embed_norm, v.resid_pre.all());
   }
 
   /// One layer: resid_pre of layer l is there; leaves resid_pre of layer l + 1, or resid_last.
@@ -77,40 +79,23 @@ class forward_pass {
     mlp_block(l, v, model_.weights().layers[static_cast<std::size_t>(l)]);
     tensor<B>& next = l + 1 < arch_.layers ? ws_.layer(l + 1).resid_pre : ws_.resid_last;  // may be resid_pre itself
     next.resize(ws_.rows, arch_.width);
-    B::copy(v.resid_mid, next.all());
-    ops::axpy<B>(1, v.mlp_out, next.all());
+    tensor<B>& sum = norms_stream(arch_) ? v.post_sum : next;
+    if (arch_.residual == residual_kind::serial) {
+      B::copy(v.resid_mid, sum.all());
+    } else {
+      if (&sum != &v.resid_pre) B::copy(v.resid_pre, sum.all());
+      ops::axpy<B>(1, v.attn_out, sum.all());
+    }
+    ops::axpy<B>(1, v.mlp_out, sum.all());
+    if (norms_stream(arch_)) post_norm(arch_, sum.all(), model_.weights().layers[static_cast<std::size_t>(l)].mlp_post_norm, v.mlp_post_norm, next.all());
     if constexpr (H::template lists<site::resid_post>) hooks_.template fire<site::resid_post, B>(ws_.keeps, next.all(), at(l));
   }
 
-  /// Final norm of the chosen rows: ws.readout.norm.out [M, D].
-  void read(std::span<index const> rows) {
-    readout_values<B>& r = ws_.readout;
-    for (index const row : rows)
-      if (row < 0 || row >= ws_.rows)
-        fail_expected("forward", "row " + std::to_string(row) + " to read", "a row below the batch's " + std::to_string(ws_.rows));
-    r.rows.assign(rows.begin(), rows.end());
-    index const m = std::ssize(r.rows);
-    r.resid.resize(m, arch_.width);
-    r.norm.resize(m, arch_.width);
-    ops::gather_rows<B>(ws_.resid_last, r.rows, r.resid.all());
-    place where = at(arch_.layers);
-    where.rows = r.rows;
-    ops::norm_scale<B>(arch_.norm, r.resid, arch_.norm_epsilon, r.norm.mean.all(), r.norm.raw_scale.all());
-    B::copy(r.norm.raw_scale, r.norm.scale.all());
-    if constexpr (H::template lists<site::final_scale>) hooks_.template fire<site::final_scale, B>(ws_.keeps, r.norm.scale.all(), where);
-    apply_norm(r.resid, r.norm, model_.weights().final_norm);
-    if constexpr (H::template lists<site::final>) hooks_.template fire<site::final, B>(ws_.keeps, r.norm.out.all(), where);
-  }
+  /// What the unembedding reads, of the chosen rows: ws.readout.features() [M, D].
+  void read(std::span<index const> rows) { read_out<B, Arch, H>{model_, hooks_, ws_, at(arch_.layers)}.read(rows); }
 
-  /// Logits of the rows read: ws.readout.logits [M, V].
-  void logits() {
-    readout_values<B>& r = ws_.readout;
-    r.logits.resize(std::ssize(r.rows), arch_.vocabulary);
-    ops::linear<B>(r.norm.out, model_.weights().unembed(), {}, r.logits.all());
-    place where = at(arch_.layers);
-    where.rows = r.rows;
-    if constexpr (H::template lists<site::logits>) hooks_.template fire<site::logits, B>(ws_.keeps, r.logits.all(), where);
-  }
+  /// Logits of the rows read: ws.readout.logits [M, C].
+  void logits() { read_out<B, Arch, H>{model_, hooks_, ws_, at(arch_.layers)}.logits(); }
 
   void end() { hooks_.end(kind_); }
 
@@ -123,11 +108,11 @@ class forward_pass {
       split_inputs<B, Arch, H>{arch_, hooks_, ws_}.forward(l, v, w, at(l));  // v.qkv [R, qkv]
     } else {
       view<B> const in = branch_input<site::attn_in>(l, v.resid_pre, v.attn_in);  // [R, D]
-      norm<site::attn_scale, site::attn_norm>(l, in, v.attn_norm, w.attn_norm);   // [R, D]
-      ops::linear<B>(v.attn_norm.out, w.qkv.weight, w.qkv.bias_view(), v.qkv.all());
-      if constexpr (H::template lists<site::linear<proj::q>>) hooks_.template fire_linear<site::linear<proj::q>, B>(v.attn_norm.out, v.qkv.all().col_range(0, n.q), at(l));
-      if constexpr (H::template lists<site::linear<proj::k>>) hooks_.template fire_linear<site::linear<proj::k>, B>(v.attn_norm.out, v.qkv.all().col_range(n.q, n.kv), at(l));
-      if constexpr (H::template lists<site::linear<proj::v>>) hooks_.template fire_linear<site::linear<proj::v>, B>(v.attn_norm.out, v.qkv.all().col_range(n.q + n.kv, n.kv), at(l));
+      view<B> const x = norm<site::attn_scale, site::attn_norm>(l, in, v.attn_norm, w.attn_norm);  // [R, D]
+      ops::linear<B>(x, w.qkv.weight, w.qkv.bias_view(), v.qkv.all());
+      if constexpr (H::template lists<site::linear<proj::q>>) hooks_.template fire_linear<site::linear<proj::q>, B>(x, v.qkv.all().col_range(0, n.q), at(l));
+      if constexpr (H::template lists<site::linear<proj::k>>) hooks_.template fire_linear<site::linear<proj::k>, B>(x, v.qkv.all().col_range(n.q, n.kv), at(l));
+      if constexpr (H::template lists<site::linear<proj::v>>) hooks_.template fire_linear<site::linear<proj::v>, B>(x, v.qkv.all().col_range(n.q + n.kv, n.kv), at(l));
     }
     view<B> const q = v.qkv.all().col_range(0, n.q);              // [R, H·d]
     view<B> const k = v.qkv.all().col_range(n.q, n.kv);           // [R, G·d]
@@ -135,8 +120,12 @@ class forward_pass {
     if constexpr (H::template lists<site::q>) hooks_.template fire<site::q, B>(ws_.keeps, q, at(l));
     if constexpr (H::template lists<site::k>) hooks_.template fire<site::k, B>(ws_.keeps, k, at(l));
     if constexpr (H::template lists<site::v>) hooks_.template fire<site::v, B>(ws_.keeps, val, at(l));
+    if (arch_.qk_norm != qk_norm_kind::none) {
+      qk_norm(arch_, q, w.q_norm, v.q_norm);
+      qk_norm(arch_, k, w.k_norm, v.k_norm);
+    }
     if (arch_.positions == position_kind::rope)
-      ops::rope<B>(ws_.rope, ops::turn::forward, arch_.head_dim, v.qkv.all().col_range(0, n.q + n.kv));
+      ops::rope<B>(has_local_rope(arch_, l) ? ws_.local_rope : ws_.rope, ops::turn::forward, arch_.head_dim, v.qkv.all().col_range(0, n.q + n.kv));
     if constexpr (H::template lists<site::rot_q>) hooks_.template fire<site::rot_q, B>(ws_.keeps, q, at(l));
     if constexpr (H::template lists<site::rot_k>) hooks_.template fire<site::rot_k, B>(ws_.keeps, k, at(l));
 
@@ -147,47 +136,54 @@ class forward_pass {
     if (patterns)
       hooked_attention(l, v);
     else
-      ops::attention<B>(attention_shape_of(arch_), ws_.parts);
+      ops::attention<B>(attention_shape_of(arch_, l), ws_.parts);
     if constexpr (H::template lists<site::z>) hooks_.template fire<site::z, B>(ws_.keeps, v.z.all(), at(l));
 
+    view<B> const sum = norms_output(arch_) ? v.attn_sum.all() : v.attn_out.all();  // [R, D]
     bool head_out = false;
     if constexpr (listened<H, site::head_out>)
       head_out = hooks_.template wants<site::head_out>(l);
     if (head_out) {
       make_head_out(arch_, w.o.weight, v.z, v.head_out);  // [R, H·D]
       if constexpr (H::template lists<site::head_out>) hooks_.template fire<site::head_out, B>(ws_.keeps, v.head_out.all(), at(l));
-      ops::fill<B>(v.attn_out.all(), 0);
+      ops::fill<B>(sum, 0);
       for (index h = 0; h < arch_.heads; ++h)
-        ops::axpy<B>(1, v.head_out.all().col_range(h * arch_.width, arch_.width), v.attn_out.all());
-      if (!w.o.bias.empty()) ops::add_row_vector<B>(1, w.o.bias, v.attn_out.all());
+        ops::axpy<B>(1, v.head_out.all().col_range(h * arch_.width, arch_.width), sum);
+      if (!w.o.bias.empty()) ops::add_row_vector<B>(1, w.o.bias, sum);
     } else {
-      ops::linear<B>(v.z, w.o.weight, w.o.bias_view(), v.attn_out.all());
+      ops::linear<B>(v.z, w.o.weight, w.o.bias_view(), sum);
     }
-    if constexpr (H::template lists<site::linear<proj::o>>) hooks_.template fire_linear<site::linear<proj::o>, B>(v.z, v.attn_out.all(), at(l));
-    if constexpr (H::template lists<site::attn_sum>) hooks_.template fire<site::attn_sum, B>(ws_.keeps, v.attn_out.all(), at(l));
+    if constexpr (H::template lists<site::linear<proj::o>>) hooks_.template fire_linear<site::linear<proj::o>, B>(v.z, sum, at(l));
+    if constexpr (H::template lists<site::attn_sum>) hooks_.template fire<site::attn_sum, B>(ws_.keeps, sum, at(l));
+    if (norms_output(arch_)) post_norm(arch_, sum, w.attn_post_norm, v.attn_post, v.attn_out.all());
     if constexpr (H::template lists<site::attn_out>) hooks_.template fire<site::attn_out, B>(ws_.keeps, v.attn_out.all(), at(l));
 
-    B::copy(v.resid_pre, v.resid_mid.all());
-    ops::axpy<B>(1, v.attn_out, v.resid_mid.all());
+    if (arch_.residual == residual_kind::parallel) return;
+    view<B> const mid = norms_stream(arch_) ? v.mid_sum.all() : v.resid_mid.all();  // [R, D]
+    B::copy(v.resid_pre, mid);
+    ops::axpy<B>(1, v.attn_out, mid);
+    if (norms_stream(arch_)) post_norm(arch_, mid, w.attn_post_norm, v.attn_post, v.resid_mid.all());
     if constexpr (H::template lists<site::resid_mid>) hooks_.template fire<site::resid_mid, B>(ws_.keeps, v.resid_mid.all(), at(l));
   }
 
   void mlp_block(index l, layer_values<B>& v, layer_weights<B> const& w) {
-    view<B> const in = branch_input<site::mlp_in>(l, v.resid_mid, v.mlp_in);  // [R, D]
-    norm<site::mlp_scale, site::mlp_norm>(l, in, v.mlp_norm, w.mlp_norm);     // [R, D]
-    ops::linear<B>(v.mlp_norm.out, w.mlp_in.weight, w.mlp_in.bias_view(), v.mlp_pre.all());
+    view<B> const in = branch_input<site::mlp_in>(l, stream_of_mlp(arch_, v), v.mlp_in);      // [R, D]
+    view<B> const x = norm<site::mlp_scale, site::mlp_norm>(l, in, v.mlp_norm, w.mlp_norm);  // [R, D]
+    ops::linear<B>(x, w.mlp_in.weight, w.mlp_in.bias_view(), v.mlp_pre.all());
     bool const gated = arch_.mlp == mlp_kind::gated;
     view<B> const gate = v.mlp_pre.all().col_range(0, arch_.mlp_width);                                          // [R, F]
     view<B> const up = gated ? v.mlp_pre.all().col_range(arch_.mlp_width, arch_.mlp_width) : view<B>{};  // [R, F]
-    if constexpr (H::template lists<site::linear<proj::gate>>) if (gated) hooks_.template fire_linear<site::linear<proj::gate>, B>(v.mlp_norm.out, gate, at(l));
-    if constexpr (H::template lists<site::linear<proj::up>>) hooks_.template fire_linear<site::linear<proj::up>, B>(v.mlp_norm.out, gated ? up : gate, at(l));
+    if constexpr (H::template lists<site::linear<proj::gate>>) if (gated) hooks_.template fire_linear<site::linear<proj::gate>, B>(x, gate, at(l));
+    if constexpr (H::template lists<site::linear<proj::up>>) hooks_.template fire_linear<site::linear<proj::up>, B>(x, gated ? up : gate, at(l));
     if constexpr (H::template lists<site::mlp_pre>) hooks_.template fire<site::mlp_pre, B>(ws_.keeps, gate, at(l));
     if constexpr (H::template lists<site::mlp_up>) if (gated) hooks_.template fire<site::mlp_up, B>(ws_.keeps, up, at(l));
     ops::activation<B>(arch_.activation, gate, up, v.mlp_post.all());
     if constexpr (H::template lists<site::mlp_post>) hooks_.template fire<site::mlp_post, B>(ws_.keeps, v.mlp_post.all(), at(l));
-    ops::linear<B>(v.mlp_post, w.down.weight, w.down.bias_view(), v.mlp_out.all());
-    if constexpr (H::template lists<site::linear<proj::down>>) hooks_.template fire_linear<site::linear<proj::down>, B>(v.mlp_post, v.mlp_out.all(), at(l));
-    if constexpr (H::template lists<site::mlp_sum>) hooks_.template fire<site::mlp_sum, B>(ws_.keeps, v.mlp_out.all(), at(l));
+    view<B> const sum = norms_output(arch_) ? v.mlp_sum.all() : v.mlp_out.all();  // [R, D]
+    ops::linear<B>(v.mlp_post, w.down.weight, w.down.bias_view(), sum);
+    if constexpr (H::template lists<site::linear<proj::down>>) hooks_.template fire_linear<site::linear<proj::down>, B>(v.mlp_post, sum, at(l));
+    if constexpr (H::template lists<site::mlp_sum>) hooks_.template fire<site::mlp_sum, B>(ws_.keeps, sum, at(l));
+    if (norms_output(arch_)) post_norm(arch_, sum, w.mlp_post_norm, v.mlp_post_norm, v.mlp_out.all());
     if constexpr (H::template lists<site::mlp_out>) hooks_.template fire<site::mlp_out, B>(ws_.keeps, v.mlp_out.all(), at(l));
   }
 
@@ -205,17 +201,33 @@ class forward_pass {
     return residual;
   }
 
+  /// What a branch's first projection reads: its input, normed where a norm stands before it.
   template <class Scale, class Norm>
-  void norm(index l, const_view<B> in, norm_values<B>& values, norm_weights<B> const& w) {
+  view<B> norm(index l, view<B> in, norm_values<B>& values, norm_weights<B> const& w) {
+    if (!norms_input(arch_)) return in;
     ops::norm_scale<B>(arch_.norm, in, arch_.norm_epsilon, values.mean.all(), values.raw_scale.all());
     B::copy(values.raw_scale, values.scale.all());
     if constexpr (H::template lists<Scale>) hooks_.template fire<Scale, B>(ws_.keeps, values.scale.all(), at(l));
-    apply_norm(in, values, w);
+    ops::norm_apply<B>(in, values.mean, values.scale, w.weight, w.bias.empty() ? const_view<B>{} : w.bias.all(), values.out.all());
     if constexpr (H::template lists<Norm>) hooks_.template fire<Norm, B>(ws_.keeps, values.out.all(), at(l));
+    return values.out.all();
   }
-  static void apply_norm(const_view<B> in, norm_values<B>& values, norm_weights<B> const& w) {
-    ops::norm_apply<B>(in, values.mean, values.scale, w.weight, w.bias.empty() ? const_view<B>{} : w.bias.all(),
-                       values.out.all());
+
+  /// x += rows of an embedding: x [R, D].
+  void add_rows(tensor<B> const& table, std::span<index const> rows, tensor<B>& x) {
+    scratch_.resize(ws_.rows, arch_.width);
+    ops::gather_rows<B>(table, rows, scratch_.all());
+    ops::axpy<B>(1, scratch_, x.all());
+  }
+  [[nodiscard]] std::span<index const> types_of(std::span<index const> types) {
+    if (!types.empty() && std::ssize(types) != ws_.rows)
+      fail_expected("forward", std::to_string(types.size()) + " token types", "one for each of " + std::to_string(ws_.rows) + " rows, or none");
+    types_.assign(static_cast<std::size_t>(ws_.rows), 0);
+    std::copy(types.begin(), types.end(), types_.begin());
+    for (index const type : types_)
+      if (type < 0 || type >= arch_.token_types)
+        fail_expected("forward", "token type " + std::to_string(type), "one below " + std::to_string(arch_.token_types));
+    return types_;
   }
 
   /// ws.parts: each segment's queries, keys, values and result in this layer.
@@ -239,7 +251,7 @@ class forward_pass {
 
   /// Scores and patterns materialised segment by segment, and fired after they are complete.
   void hooked_attention(index l, layer_values<B>& v) {
-    attention_shape const shape = attention_shape_of(arch_);
+    attention_shape const shape = attention_shape_of(arch_, l);
     v.patterns.resize(ws_.segments.size());
     for (std::size_t i = 0; i < ws_.segments.size(); ++i) {
       ops::attention_part<B> const& part = ws_.parts[i];
@@ -250,7 +262,7 @@ class forward_pass {
       where.segment = static_cast<index>(i);
       ops::attention_scores<B>(shape, part.q, part.keys, p.softmax.all());
       if constexpr (H::template lists<site::scores>) hooks_.template fire<site::scores, B>(ws_.keeps, p.softmax.all(), where);
-      ops::causal_softmax<B>(part.q.rows, p.softmax, p.softmax.all());
+      ops::masked_softmax<B>(shape.mask, part.q.rows, p.softmax, p.softmax.all());
       B::copy(p.softmax, p.pattern.all());
       if constexpr (H::template lists<site::pattern>) hooks_.template fire<site::pattern, B>(ws_.keeps, p.pattern.all(), where);
       ops::attention_mix<B>(shape, p.pattern, part.values, part.z);
@@ -273,6 +285,8 @@ class forward_pass {
                       "rows from " + std::to_string(next) + " on, and a position that is not negative");
       next += s.rows;
       if (s.prefix < 0) continue;
+      if (!arch_.causal)
+        throw usage_error("forward: got a segment that continues a prefix, which " + arch_.family + " cannot: its tokens see those after them");
       if (s.prefix >= std::ssize(ws_.prefixes))
         fail_expected("forward", "prefix " + std::to_string(s.prefix), "one of the batch's " + std::to_string(ws_.prefixes.size()));
       kv_cache<B> const& cached = *ws_.prefixes[static_cast<std::size_t>(s.prefix)];
@@ -291,7 +305,7 @@ class forward_pass {
   void require_sites() const {
     auto const refuse = [&]<class S>(S, char const* why) {
       if constexpr (listened<H, S>)
-        for (index l = 0; l < arch_.layers; ++l)
+        for (index l = 0; l <= arch_.layers; ++l)  // what lies behind the last layer has its number
           if (hooks_.template wants<S>(l))
             throw usage_error("hooks: site " + std::string(name(S::id)) + " does not exist in " + arch_.family + ": " + why);
     };
@@ -299,6 +313,15 @@ class forward_pass {
       refuse(site::mlp_up{}, "its MLP has no gate");
       refuse(site::linear<proj::gate>{}, "its MLP has no gate; the only input projection is linear<up>");
     }
+    if (!norms_input(arch_)) {
+      refuse(site::attn_scale{}, "no norm stands before its attention");
+      refuse(site::attn_norm{}, "no norm stands before its attention; see attn_in");
+      refuse(site::mlp_scale{}, "no norm stands before its MLP");
+      refuse(site::mlp_norm{}, "no norm stands before its MLP; see mlp_in");
+    }
+    if (!arch_.final_norm) refuse(site::final_scale{}, "no norm stands before its unembedding");
+    if (arch_.residual == residual_kind::parallel)
+      refuse(site::resid_mid{}, "attention and MLP both read resid_pre");
     refuse_split_conflicts<H>(hooks_, arch_.layers);
   }
 
@@ -307,7 +330,7 @@ class forward_pass {
   H& hooks_;
   workspace<B>& ws_;
   pass_kind kind_;
-  std::vector<index> ids_;
+  std::vector<index> ids_, types_;
   tensor<B> scratch_;
 };
 

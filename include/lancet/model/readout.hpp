@@ -70,9 +70,9 @@ class readout {
   /// Σ coefficient·log P of each example, in double. Needs a pass that read plan.rows.
   [[nodiscard]] std::vector<double> values(readout_plan const& plan) {
     for (token_query const& q : plan.queries)
-      if (!q.against && (q.id < 0 || q.id >= model_.arch().vocabulary))
-        fail_expected("readout", "token id " + std::to_string(q.id),
-                      "an id below the vocabulary's size " + std::to_string(model_.arch().vocabulary));
+      if (!q.against && (q.id < 0 || q.id >= outputs()))
+        fail_expected("readout", "output " + std::to_string(q.id),
+                      "one below the model's " + std::to_string(outputs()));
     std::vector<double> out(static_cast<std::size_t>(plan.examples), 0.0);
     read(plan);
     for (token_query const& q : plan.queries) {
@@ -95,18 +95,19 @@ class readout {
         if (!sparse(q))
           total[static_cast<std::size_t>(q.row)] -=
               weights[static_cast<std::size_t>(q.example)] * (q.against ? -q.coefficient : q.coefficient);
-      g_logits_.resize(m, model_.arch().vocabulary);
+      g_logits_.resize(m, outputs());
       ops::scaled_softmax<B>(ws_.readout.logits, lse_, total, g_logits_.all());
       add_at_tokens(plan, weights, g_logits_);
       backward_pass<B, Arch, H>(model_, hooks_, ws_).logits(g_logits_, g_final);
     }
     for (token_query const& q : plan.queries)
       if (sparse(q))
-        ops::axpy<B>(static_cast<T>(weights[static_cast<std::size_t>(q.example)] * q.coefficient),
+        ops::axpy<B>(static_cast<T>(weights[static_cast<std::size_t>(q.example)] * q.coefficient * slope_[slot(q)]),
                      rows_.all().row_range(position_.at(q.id), 1), g_final.all().row_range(q.row, 1));
   }
 
  private:
+  [[nodiscard]] index outputs() const { return sizes<Arch>(model_.arch()).outputs; }
   [[nodiscard]] bool sparse(token_query const& q) const {
     return sparse_rows_[static_cast<std::size_t>(q.row)];
   }
@@ -116,6 +117,7 @@ class readout {
   void read(readout_plan const& plan) {
     first_query_ = plan.queries.data();
     dot_.resize(plan.queries.size());
+    slope_.resize(plan.queries.size());
     std::vector<double> sums(plan.rows.size(), 0.0);
     for (token_query const& q : plan.queries)
       sums[static_cast<std::size_t>(q.row)] +=
@@ -153,14 +155,26 @@ class readout {
     x_.resize(n, d);
     w_.resize(n, d);
     products_.resize(n, 1);
-    ops::gather_rows<B>(ws_.readout.norm.out, left, x_.all());
+    ops::gather_rows<B>(ws_.readout.features(), left, x_.all());
     ops::gather_rows<B>(rows_, right, w_.all());
     ops::row_dot<B>(x_, w_, products_.all());
+    if (tensor<B> const& bias = model_.weights().unembedding_bias; !bias.empty()) {
+      tokens_.clear();
+      for (token_query const& q : plan.queries)
+        if (sparse(q)) tokens_.push_back({0, q.id});
+      biases_.resize(n, 1);
+      ops::gather_elements<B>(bias, tokens_, biases_.all());
+      ops::axpy<B>(1, biases_, products_.all());
+    }
     std::vector<T> host(static_cast<std::size_t>(n));
     B::download(products_, host.data());
     auto next = host.begin();
     for (token_query const& q : plan.queries)
-      if (sparse(q)) dot_[slot(q)] = *next++;
+      if (sparse(q)) {
+        auto const c = ops::cap_score(static_cast<double>(*next++), model_.arch().logit_cap);
+        dot_[slot(q)] = c.value;
+        slope_[slot(q)] = c.slope;
+      }
   }
 
   void make_logits(readout_plan const& plan) {
@@ -222,9 +236,9 @@ class readout {
   workspace<B>& ws_;
   token_query const* first_query_ = nullptr;
   std::map<token, index> position_;
-  tensor<B> rows_, x_, w_, products_, g_logits_, against_;
+  tensor<B> rows_, x_, w_, products_, biases_, g_logits_, against_;
   std::vector<ops::element> tokens_;
-  std::vector<double> dot_, lse_;
+  std::vector<double> dot_, slope_, lse_;  // slope: of the logits' cap
   std::vector<bool> sparse_rows_;
   bool any_dense_ = false;
 };

@@ -10,7 +10,7 @@
 namespace lancet {
 
 /// Runs all layers of `input` under `hooks` and the final norm of the rows to read (every row by default).
-/// Afterwards ws.readout.norm.out is [M, D]; `logits` continues from there. With `kind == record` a backward
+/// Afterwards ws.readout.features() is [M, D]; `logits` continues from there. With `kind == record` a backward
 /// pass may follow. Throws usage_error for a token or position the model does not have, or a hook's target
 /// that does not exist.
 template <class B, class Arch, class H>
@@ -18,7 +18,7 @@ void forward(transformer<B, Arch> const& model, batch<B> const& input, H&& hooks
              std::optional<std::span<index const>> rows = {}, pass_kind kind = pass_kind::forward) {
   forward_pass<B, Arch, std::remove_cvref_t<H>> pass(model, hooks, ws, kind);
   pass.begin(input.segments, input.prefixes);
-  pass.embed(input.tokens);
+  pass.embed(input.tokens, input.types);
   for (index l = 0; l < model.arch().layers; ++l) pass.layer(l);
   if (rows) {
     pass.read(*rows);
@@ -30,7 +30,7 @@ void forward(transformer<B, Arch> const& model, batch<B> const& input, H&& hooks
   pass.end();
 }
 
-/// Logits [M, V] of the rows that the last forward pass read: ws.readout.logits.
+/// Logits [M, C] of the rows that the last forward pass read: ws.readout.logits.
 template <class B, class Arch, class H>
 void logits(transformer<B, Arch> const& model, H&& hooks, workspace<B>& ws) {
   forward_pass<B, Arch, std::remove_cvref_t<H>>(model, hooks, ws, ws.kind).logits();

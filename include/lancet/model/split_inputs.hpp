@@ -85,7 +85,7 @@ struct split_inputs {
   void forward(index, layer_values<B>& v, layer_weights<B> const& w, place const& at) {
     index const d = arch.width, count = inputs();
     v.split_in.resize(ws.rows, count * d);
-    v.split_norm.resize(ws.rows * count, d);
+    if (norms_input(arch)) v.split_norm.resize(ws.rows * count, d);
     for (index j = 0; j < count; ++j) B::copy(v.resid_pre, v.split_in.all().col_range(j * d, d));
     auto const part = [&](index first, index n) { return v.split_in.all().col_range(first * d, n * d); };
     if constexpr (H::template lists<site::q_in>) hooks.template fire<site::q_in, B>(ws.keeps, part(0, arch.heads), at);
@@ -94,12 +94,14 @@ struct split_inputs {
     for (index j = 0; j < count; ++j) {
       auto const rows = [&](tensor<B>& t) { return t.all().row_range(j * ws.rows, ws.rows); };
       const_view<B> const in = part(j, 1);
-      ops::norm_scale<B>(arch.norm, in, arch.norm_epsilon, rows(v.split_norm.mean), rows(v.split_norm.scale));
-      ops::norm_apply<B>(in, rows(v.split_norm.mean), rows(v.split_norm.scale), w.attn_norm.weight,
-                         w.attn_norm.bias.empty() ? const_view<B>{} : w.attn_norm.bias.all(), rows(v.split_norm.out));
+      if (norms_input(arch)) {
+        ops::norm_scale<B>(arch.norm, in, arch.norm_epsilon, rows(v.split_norm.mean), rows(v.split_norm.scale));
+        ops::norm_apply<B>(in, rows(v.split_norm.mean), rows(v.split_norm.scale), w.attn_norm.weight,
+                           w.attn_norm.bias.empty() ? const_view<B>{} : w.attn_norm.bias.all(), rows(v.split_norm.out));
+      }
       tensor<B> const w_j = weight_rows<B>(w.qkv.weight, j * arch.head_dim, arch.head_dim);  // [d, D]
       view<B> const out = v.qkv.all().col_range(j * arch.head_dim, arch.head_dim);           // [R, d]
-      ops::matmul<B>(rows(v.split_norm.out), ops::transpose::no, w_j, ops::transpose::yes, out);
+      ops::matmul<B>(norms_input(arch) ? const_view<B>(rows(v.split_norm.out)) : in, ops::transpose::no, w_j, ops::transpose::yes, out);
       if (!w.qkv.bias.empty())
         ops::add_row_vector<B>(1, w.qkv.bias.all().col_range(j * arch.head_dim, arch.head_dim), out);
     }
@@ -115,6 +117,10 @@ struct split_inputs {
       tensor<B> const w_j = weight_rows<B>(w.qkv.weight, j * arch.head_dim, arch.head_dim);  // [d, D]
       ops::matmul<B>(ws.g_qkv.all().col_range(j * arch.head_dim, arch.head_dim), ops::transpose::no, w_j,
                      ops::transpose::no, ws.g_norm.all());
+      if (!norms_input(arch)) {
+        B::copy(ws.g_norm, ws.g_wide.all().col_range(j * d, d));
+        continue;
+      }
       const_view<B> const in = v.split_in.all().col_range(j * d, d);
       ops::norm_apply_adjoint<B>(ws.g_norm, in, rows(v.split_norm.mean), rows(v.split_norm.scale), w.attn_norm.weight,
                                  ws.g_norm.all(), ws.g_scale.all());

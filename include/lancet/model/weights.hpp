@@ -12,7 +12,7 @@
 
 namespace lancet {
 
-/// A norm's weight and bias; the bias is empty for RMSNorm.
+/// A norm's weight and bias; the bias is empty for RMSNorm, both where there is no norm.
 template <class B>
 struct norm_weights {
   tensor<B> weight;  // [1, D]
@@ -28,25 +28,35 @@ struct projection {
   [[nodiscard]] const_view<B> bias_view() const { return bias.empty() ? const_view<B>{} : bias.all(); }
 };
 
+/// Norms that the architecture does not have stay empty. A norm on the stream is the branch's post_norm.
 template <class B>
 struct layer_weights {
   norm_weights<B> attn_norm;
-  projection<B> qkv;  // [H·d + 2·G·d, D]: queries, keys, values
-  projection<B> o;    // [D, H·d]
+  projection<B> qkv;          // [H·d + 2·G·d, D]: queries, keys, values
+  norm_weights<B> q_norm;     // of a head [1, d], or of all [1, H·d]
+  norm_weights<B> k_norm;     // [1, d] or [1, G·d]
+  projection<B> o;            // [D, H·d]
+  norm_weights<B> attn_post_norm;
   norm_weights<B> mlp_norm;
   projection<B> mlp_in;  // gated [2·F, D]: gate, up; plain [F, D]
   projection<B> down;    // [D, F]
+  norm_weights<B> mlp_post_norm;
 };
 
-/// All parameters of a decoder. Loaders give [out, in] matrices in the Hugging Face order of heads and
+/// All parameters of a model. Loaders give [out, in] matrices in the Hugging Face order of heads and
 /// rotation.
 template <class B>
 struct model_weights {
   typename B::weight embedding;  // [V, D]; also the unembedding when tied
   tensor<B> positions;           // [context, D] or empty
+  tensor<B> token_types;         // [types, D] or empty
+  norm_weights<B> embedding_norm;
   std::vector<layer_weights<B>> layers;
   norm_weights<B> final_norm;
-  std::unique_ptr<typename B::weight> unembedding;  // [V, D] unless tied
+  projection<B> head;  // [D, D] where head_kind is dense
+  norm_weights<B> head_norm;
+  std::unique_ptr<typename B::weight> unembedding;  // [C, D] unless tied
+  tensor<B> unembedding_bias;                       // [1, C] or empty
 
   [[nodiscard]] typename B::weight const& unembed() const { return unembedding ? *unembedding : embedding; }
 };

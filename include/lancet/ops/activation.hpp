@@ -11,7 +11,7 @@
 namespace lancet {
 
 /// silu(x) = x·σ(x). gelu_tanh: Hendrycks and Gimpel's tanh form. gelu: x·Φ(x), exact.
-enum class activation_kind { silu, gelu_tanh, gelu };
+enum class activation_kind { silu, gelu_tanh, gelu, relu, tanh };
 
 namespace ops {
 
@@ -33,6 +33,11 @@ template <class T>
     T const t = std::tanh(root * (x + T(0.044715) * x * x * x));
     return {T(0.5) * x * (1 + t),
             T(0.5) * (1 + t) + T(0.5) * x * (1 - t * t) * root * (1 + 3 * T(0.044715) * x * x)};
+  }
+  if (kind == activation_kind::relu) return {x > 0 ? x : T(0), x > 0 ? T(1) : T(0)};
+  if (kind == activation_kind::tanh) {
+    T const t = std::tanh(x);
+    return {t, 1 - t * t};
   }
   T const phi = T(0.5) * (1 + std::erf(x / std::numbers::sqrt2_v<T>));
   return {x * phi, phi + x * std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi_v<T>)};

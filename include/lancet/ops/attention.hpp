@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Causal grouped-query attention of one segment over its own keys and those of a prefix, in three steps and
-// fused.
+// Grouped-query attention of one segment over its own keys and those of a prefix, in three steps and fused.
 //
-//   scores = scale·Q·Kᵀ,  pattern = softmax(scores where key <= query),  z = pattern·V.
+//   scores = capped(scale·Q·Kᵀ),  pattern = softmax(scores where the mask lets a query see the key),
+//   z = pattern·V.
 // Axis letters: n rows of the segment, P keys of the prefix, K = P + n keys in all, H query heads, G
 // key/value heads, d = head_dim. Query head h reads key/value head h / (H / G). Row (h, i) of scores and
 // pattern is row h·n + i. The prefix is constant: no gradient flows into it.
@@ -14,18 +14,10 @@
 #include <vector>
 
 #include "lancet/model/batch.hpp"
+#include "lancet/ops/attention_shape.hpp"
 #include "lancet/ops/basic.hpp"
 
 namespace lancet {
-
-struct attention_shape {
-  index heads;
-  index kv_heads;
-  index head_dim;
-  double scale;
-
-  [[nodiscard]] index group() const { return heads / kv_heads; }
-};
 
 /// Keys (or values) of one segment: P rows of an immutable prefix, then its own n rows; each row [G·d].
 template <class B>
@@ -41,8 +33,8 @@ struct key_rows {
 
 namespace ops {
 
-/// scores[h·n + i, j] = scale·⟨q[i, head h], key j⟩, for every key (the mask comes later): q [n, H·d], scores
-/// [H·n, K].
+/// scores[h·n + i, j] = capped(scale·⟨q[i, head h], key j⟩), for every key (the mask comes later): q [n, H·d],
+/// scores [H·n, K].
 template <class B>
 void attention_scores(attention_shape const& s, in<B> q, key_rows<B> const& keys,
                       basic_view<B, typename B::scalar, 2> scores) {
@@ -57,7 +49,9 @@ void attention_scores(attention_shape const& s, in<B> q, key_rows<B> const& keys
           typename B::scalar sum = 0;
           auto const* key = keys.row(j) + h / s.group() * s.head_dim;
           for (index c = 0; c < s.head_dim; ++c) sum += q(i, h * s.head_dim + c) * key[c];
-          scores(h * q.rows + i, j) = static_cast<typename B::scalar>(s.scale) * sum;
+          scores(h * q.rows + i, j) = cap_score(static_cast<typename B::scalar>(s.scale) * sum,
+                                                static_cast<typename B::scalar>(s.cap))
+                                          .value;
         }
   }
 }
@@ -76,8 +70,14 @@ void attention_scores_adjoint(attention_shape const& s, in<B> gs, in<B> q, key_r
     for (index h = 0; h < s.heads; ++h)
       for (index i = 0; i < q.rows; ++i)
         for (index j = 0; j < keys.count(); ++j) {
-          typename B::scalar const g = static_cast<typename B::scalar>(s.scale) * gs(h * q.rows + i, j);
           index const kv = h / s.group() * s.head_dim;
+          typename B::scalar const scale = static_cast<typename B::scalar>(s.scale);
+          typename B::scalar g = scale * gs(h * q.rows + i, j);
+          if (s.cap != 0) {  // the score itself may have been changed by a hook since
+            typename B::scalar sum = 0;
+            for (index c = 0; c < s.head_dim; ++c) sum += q(i, h * s.head_dim + c) * keys.row(j)[kv + c];
+            g *= cap_score(scale * sum, static_cast<typename B::scalar>(s.cap)).slope;
+          }
           for (index c = 0; c < s.head_dim; ++c) {
             gq(i, h * s.head_dim + c) += g * keys.row(j)[kv + c];
             if (j >= before) gk(j - before, kv + c) += g * q(i, h * s.head_dim + c);
@@ -86,23 +86,25 @@ void attention_scores_adjoint(attention_shape const& s, in<B> gs, in<B> q, key_r
   }
 }
 
-/// pattern = softmax over the keys that query i may see, j <= P + i; 0 elsewhere: scores, pattern [H·n, K];
-/// may alias.
+/// pattern = softmax over the keys that query P + i of the sequence sees; 0 elsewhere: scores, pattern [H·n,
+/// K]; may alias.
 template <class B>
-void causal_softmax(index n, in<B> scores, basic_view<B, typename B::scalar, 2> pattern) {
-  detail::same_shape("causal_softmax", scores.rows, scores.cols, pattern.rows, pattern.cols);
+void masked_softmax(attention_mask mask, index n, in<B> scores,
+                    basic_view<B, typename B::scalar, 2> pattern) {
+  detail::same_shape("masked_softmax", scores.rows, scores.cols, pattern.rows, pattern.cols);
   if constexpr (overrides<B, op::attention_steps>) {
-    B::causal_softmax(n, scores, pattern);
+    B::masked_softmax(mask, n, scores, pattern);
   } else {
     lancet::detail::require_host_or_override<B, op::attention_steps>();
     using T = typename B::scalar;
     for (index r = 0; r < scores.rows; ++r) {
-      index const seen = scores.cols - n + r % n + 1;
+      auto const [first, last] = mask.seen(scores.cols - n + r % n, scores.cols);
       T top = -std::numeric_limits<T>::infinity(), sum = 0;
-      for (index j = 0; j < seen; ++j) top = std::max(top, scores(r, j));
-      for (index j = 0; j < seen; ++j) sum += pattern(r, j) = std::exp(scores(r, j) - top);
-      for (index j = 0; j < seen; ++j) pattern(r, j) /= sum;
-      for (index j = seen; j < scores.cols; ++j) pattern(r, j) = 0;
+      for (index j = first; j < last; ++j) top = std::max(top, scores(r, j));
+      for (index j = first; j < last; ++j) sum += pattern(r, j) = std::exp(scores(r, j) - top);
+      for (index j = first; j < last; ++j) pattern(r, j) /= sum;
+      for (index j = 0; j < first; ++j) pattern(r, j) = 0;
+      for (index j = last; j < scores.cols; ++j) pattern(r, j) = 0;
     }
   }
 }
@@ -110,10 +112,10 @@ void causal_softmax(index n, in<B> scores, basic_view<B, typename B::scalar, 2> 
 /// g = pattern ∘ (g − ⟨g, pattern⟩), row by row, in place: the pattern is the softmax's own output, before
 /// any hook.
 template <class B>
-void causal_softmax_adjoint(in<B> pattern, basic_view<B, typename B::scalar, 2> g) {
-  detail::same_shape("causal_softmax_adjoint", pattern.rows, pattern.cols, g.rows, g.cols);
+void softmax_adjoint(in<B> pattern, basic_view<B, typename B::scalar, 2> g) {
+  detail::same_shape("softmax_adjoint", pattern.rows, pattern.cols, g.rows, g.cols);
   if constexpr (overrides<B, op::attention_steps>) {
-    B::causal_softmax_adjoint(pattern, g);
+    B::softmax_adjoint(pattern, g);
   } else {
     lancet::detail::require_host_or_override<B, op::attention_steps>();
     for (index r = 0; r < g.rows; ++r) {
@@ -178,7 +180,7 @@ struct attention_part {
   view<B> z;           // [n, H·d]
 };
 
-/// z = softmax(scale·Q·Kᵀ)·V for every part, without keeping scores.
+/// z = softmax(capped(scale·Q·Kᵀ))·V for every part, without keeping scores.
 template <class B>
 void attention(attention_shape const& s, std::span<attention_part<B> const> parts) {
   if constexpr (overrides<B, op::attention>) {
@@ -187,7 +189,7 @@ void attention(attention_shape const& s, std::span<attention_part<B> const> part
     for (attention_part<B> const& p : parts) {
       tensor<B> pattern(s.heads * p.q.rows, p.keys.count());  // [H·n, K]
       attention_scores<B>(s, p.q, p.keys, pattern);
-      causal_softmax<B>(p.q.rows, pattern, pattern);
+      masked_softmax<B>(s.mask, p.q.rows, pattern, pattern);
       attention_mix<B>(s, pattern, p.values, p.z);
     }
   }
@@ -215,9 +217,9 @@ void attention_adjoint(attention_shape const& s, std::span<attention_part<B> con
       tensor<B> pattern(s.heads * p.q.rows, p.keys.count());  // [H·n, K]
       tensor<B> gp(s.heads * p.q.rows, p.keys.count());       // [H·n, K]
       attention_scores<B>(s, p.q, p.keys, pattern);
-      causal_softmax<B>(p.q.rows, pattern, pattern);
+      masked_softmax<B>(s.mask, p.q.rows, pattern, pattern);
       attention_mix_adjoint<B>(s, g.gz, pattern, p.values, gp, g.gv);
-      causal_softmax_adjoint<B>(pattern, gp);
+      softmax_adjoint<B>(pattern, gp);
       attention_scores_adjoint<B>(s, gp, p.q, p.keys, g.gq, g.gk);
     }
   }

@@ -6,55 +6,75 @@
 #pragma once
 
 #include <cmath>
+#include <map>
 #include <vector>
 
+#include "lancet/model/batch.hpp"
 #include "lancet/ops/basic.hpp"
+#include "lancet/ops/rope_settings.hpp"
 
 namespace lancet {
 
-/// Cosines and sines of one batch: angle(row, i) = position(row)·base^(−2i/rotary_dims).
+/// Cosines and sines of one batch: pair i of a row is turned by position(row)·frequency_i.
 template <class B>
 struct rope_table {
-  tensor<B> cosine;  // [R, rotary_dims / 2]
-  tensor<B> sine;    // [R, rotary_dims / 2]
+  tensor<B> cosine;  // [R, dims / 2]
+  tensor<B> sine;    // [R, dims / 2]
 
   /// Angles are computed in double and rounded once; a position met before is not computed again.
-  void build(std::span<index const> positions, index rotary_dims, double base) {
-    index const rows = std::ssize(positions), half = rotary_dims / 2;
-    index const last = positions.empty() ? -1 : *std::max_element(positions.begin(), positions.end());
-    if (rotary_dims != rotary_dims_ || base != base_) known_.clear();
-    rotary_dims_ = rotary_dims;
-    base_ = base;
-    for (index p = std::ssize(known_) / std::max<index>(1, rotary_dims); p <= last; ++p)
-      for (index j = 0; j < rotary_dims; ++j) {
-        double const exponent = -2.0 * static_cast<double>(j % half) / static_cast<double>(rotary_dims);
-        double const angle = static_cast<double>(p) * std::pow(base, exponent);
-        known_.push_back(static_cast<typename B::scalar>(j < half ? std::cos(angle) : std::sin(angle)));
-      }
+  void build(std::span<segment const> segments, rope_settings const& settings) {
+    if (!(settings == settings_)) known_.clear();
+    settings_ = settings;
+    index rows = 0;
+    for (segment const& s : segments) rows += s.rows;
+    index const half = settings.dims / 2;
     cosine.resize(rows, half);
     sine.resize(rows, half);
     host_.resize(static_cast<std::size_t>(2 * rows * half));
-    for (index i = 0; i < rows; ++i) {
-      auto const known = known_.begin() + positions[static_cast<std::size_t>(i)] * rotary_dims;
-      std::copy_n(known, half, host_.begin() + i * half);
-      std::copy_n(known + half, half, host_.begin() + (rows + i) * half);
+    index row = 0;
+    for (segment const& s : segments) {
+      index const last = s.first_position + s.rows;
+      angles const& known = up_to(last);
+      for (index p = s.first_position; p < last; ++p, ++row) {
+        std::copy_n(known.turned.begin() + p * settings.dims, half, host_.begin() + row * half);
+        std::copy_n(known.turned.begin() + p * settings.dims + half, half, host_.begin() + (rows + row) * half);
+      }
     }
     B::upload(host_.data(), cosine.all());
     B::upload(host_.data() + rows * half, sine.all());
   }
 
  private:
-  std::vector<typename B::scalar> known_;  // [positions, rotary_dims]: cosines, then sines, of each position
+  struct angles {
+    std::vector<double> frequencies;         // [dims / 2]
+    std::vector<typename B::scalar> turned;  // [positions, dims]: cosines, then sines, of each position
+  };
+
+  /// Positions 0 … length − 1 of a sequence of `length` tokens, at least.
+  [[nodiscard]] angles const& up_to(index length) {
+    if (known_.size() > 16) known_.clear();  // dynamic scaling: each length has its own
+    angles& a = known_[settings_.regime(length)];
+    if (a.frequencies.empty()) a.frequencies = settings_.frequencies(length);
+    index const half = settings_.dims / 2;
+    for (index p = std::ssize(a.turned) / settings_.dims; p < length; ++p)
+      for (index j = 0; j < settings_.dims; ++j) {
+        double const angle = static_cast<double>(p) * a.frequencies[static_cast<std::size_t>(j % half)];
+        a.turned.push_back(static_cast<typename B::scalar>(settings_.magnitude *
+                                                           (j < half ? std::cos(angle) : std::sin(angle))));
+      }
+    return a;
+  }
+
+  std::map<index, angles> known_;  // by regime
   std::vector<typename B::scalar> host_;
-  index rotary_dims_ = 0;
-  double base_ = 0;
+  rope_settings settings_;
 };
 
 namespace ops {
 
 enum class turn : bool { forward, backward };
 
-/// Turns the first `rotary_dims` columns of each head in place: x [R, heads·head_dim], table for the same R
+/// Turns the first `dims` columns of each head in place: x [R, heads·head_dim], table for the same R
 /// rows.
 template <class B>
 void rope(rope_table<B> const& table, turn direction, index head_dim,

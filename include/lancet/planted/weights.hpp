@@ -47,11 +47,11 @@ struct planted_truth {
   a.layers = 4;
   a.width = 64;
   a.heads = a.kv_heads = 4;
-  a.head_dim = a.rotary_dims = 16;
+  a.head_dim = a.rope.dims = 16;
   a.mlp_width = 32;
   a.vocabulary = std::ssize(planted_vocabulary());
   a.context = 128;
-  a.rope_base =
+  a.rope.base =
       1e6;  // the slowest pair of a head turns by less than 1e-3 in the whole context: content, not place
   a.score_scale = 0.25;
   a.tied_unembedding = false;

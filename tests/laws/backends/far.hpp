@@ -110,11 +110,11 @@ struct far {
   static void attention_scores_adjoint(shape const& s, in gs, in q, keys const& k, out gq, out gk) {
     lancet::ops::attention_scores_adjoint<twin>(s, near(gs), near(q), near(k), near(gq), near(gk));
   }
-  static void causal_softmax(lancet::index n, in scores, out pattern) {
-    lancet::ops::causal_softmax<twin>(n, near(scores), near(pattern));
+  static void masked_softmax(lancet::attention_mask mask, lancet::index n, in scores, out pattern) {
+    lancet::ops::masked_softmax<twin>(mask, n, near(scores), near(pattern));
   }
-  static void causal_softmax_adjoint(in pattern, out g) {
-    lancet::ops::causal_softmax_adjoint<twin>(near(pattern), near(g));
+  static void softmax_adjoint(in pattern, out g) {
+    lancet::ops::softmax_adjoint<twin>(near(pattern), near(g));
   }
   static void attention_mix(shape const& s, in pattern, keys const& v, out z) {
     lancet::ops::attention_mix<twin>(s, near(pattern), near(v), near(z));

@@ -56,7 +56,9 @@ class attention_plan {
             static_cast<int>(s.heads),
             static_cast<int>(s.group()),
             static_cast<int>(s.head_dim),
-            static_cast<T>(s.scale)};
+            static_cast<T>(s.scale),
+            static_cast<T>(s.cap),
+            s.mask};
   }
   index tiles = 0, rows = 0;
 
@@ -221,12 +223,21 @@ LANCET_DEVICE_OPERATION::attention_scores(attention_shape const& s, in q, lancet
                                           out scores) {
   detail::for_elements<Runtime>(
       "attention_scores", scores.rows, scores.cols,
-      kernel::head_products<S>{q.rows, s.group(), s.head_dim, static_cast<S>(s.scale), q,
+      kernel::head_products<S>{q.rows, s.group(), s.head_dim, static_cast<S>(s.scale), static_cast<S>(s.cap), q,
                                detail::on_device(keys), scores});
 }
 LANCET_DEVICE_OPERATION::attention_scores_adjoint(attention_shape const& s, in gs, in q,
                                                   lancet::key_rows<B> const& keys, out gq, out gk) {
   S const factor = static_cast<S>(s.scale);
+  scratch<S, Runtime> const uncapped(static_cast<std::size_t>(s.cap != 0 ? gs.size() : 0));
+  if (s.cap != 0) {
+    view<B> const to{uncapped.data(), gs.rows, gs.cols, gs.cols};
+    detail::for_elements<Runtime>(
+        "attention_scores_adjoint (cap)", gs.rows, gs.cols,
+        kernel::uncapped_gradient<S>{
+            {q.rows, s.group(), s.head_dim, factor, static_cast<S>(s.cap), q, detail::on_device(keys), to}, gs});
+    gs = to;
+  }
   detail::for_elements<Runtime>(
       "attention_scores_adjoint (queries)", gq.rows, gq.cols,
       kernel::weighted_keys<S>{q.rows, s.group(), s.head_dim, factor, true, gs, detail::on_device(keys), gq});
@@ -234,13 +245,12 @@ LANCET_DEVICE_OPERATION::attention_scores_adjoint(attention_shape const& s, in g
       "attention_scores_adjoint (keys)", gk.rows, gk.cols,
       kernel::weighted_queries<S>{q.rows, s.group(), s.head_dim, factor, gs, q, gk});
 }
-LANCET_DEVICE_OPERATION::causal_softmax(index n, in scores, out pattern) {
-  detail::for_rows<Runtime>("causal_softmax", scores.rows, scores.cols,
-                            kernel::causal_softmax<S>{n, scores, pattern});
+LANCET_DEVICE_OPERATION::masked_softmax(attention_mask mask, index n, in scores, out pattern) {
+  detail::for_rows<Runtime>("masked_softmax", scores.rows, scores.cols,
+                            kernel::masked_softmax<S>{mask, n, scores, pattern});
 }
-LANCET_DEVICE_OPERATION::causal_softmax_adjoint(in pattern, out g) {
-  detail::for_rows<Runtime>("causal_softmax_adjoint", g.rows, g.cols,
-                            kernel::causal_softmax_adjoint<S>{pattern, g});
+LANCET_DEVICE_OPERATION::softmax_adjoint(in pattern, out g) {
+  detail::for_rows<Runtime>("softmax_adjoint", g.rows, g.cols, kernel::softmax_adjoint<S>{pattern, g});
 }
 LANCET_DEVICE_OPERATION::attention_mix(attention_shape const& s, in pattern,
                                        lancet::key_rows<B> const& values, out z) {
@@ -252,7 +262,7 @@ LANCET_DEVICE_OPERATION::attention_mix_adjoint(attention_shape const& s, in gz, 
                                                lancet::key_rows<B> const& values, out gp, out gv) {
   detail::for_elements<Runtime>(
       "attention_mix_adjoint (pattern)", gp.rows, gp.cols,
-      kernel::head_products<S>{gz.rows, s.group(), s.head_dim, S(1), gz, detail::on_device(values), gp});
+      kernel::head_products<S>{gz.rows, s.group(), s.head_dim, S(1), S(0), gz, detail::on_device(values), gp});
   detail::for_elements<Runtime>(
       "attention_mix_adjoint (values)", gv.rows, gv.cols,
       kernel::weighted_queries<S>{gz.rows, s.group(), s.head_dim, S(1), pattern, gz, gv});

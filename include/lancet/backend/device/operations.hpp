@@ -57,8 +57,8 @@ struct operations {
   static void attention_scores(attention_shape const& s, in q, lancet::key_rows<B> const& keys, out scores);
   static void attention_scores_adjoint(attention_shape const& s, in gs, in q, lancet::key_rows<B> const& keys,
                                        out gq, out gk);
-  static void causal_softmax(index n, in scores, out pattern);
-  static void causal_softmax_adjoint(in pattern, out g);
+  static void masked_softmax(attention_mask mask, index n, in scores, out pattern);
+  static void softmax_adjoint(in pattern, out g);
   static void attention_mix(attention_shape const& s, in pattern, lancet::key_rows<B> const& values, out z);
   static void attention_mix_adjoint(attention_shape const& s, in gz, in pattern,
                                     lancet::key_rows<B> const& values, out gp, out gv);

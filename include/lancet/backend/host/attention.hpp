@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fused causal attention and its adjoint in host memory, on the register tiles of the matrix product.
+// Fused attention and its adjoint in host memory, on the register tiles of the matrix product.
 //
 // One task is one key/value head of one segment (and, forward, a block of queries): it packs the keys and
 // values that its query heads share, prefix first, and keeps scores of a block only. A row's result is the
@@ -21,7 +21,7 @@ namespace detail {
 /// Scratch memory of one thread: grows, never shrinks, reused by every task.
 template <class T>
 [[nodiscard]] T* scratch(int slot, index size) {
-  thread_local aligned_buffer<T> buffers[8];
+  thread_local aligned_buffer<T> buffers[9];
   if (buffers[slot].size() < size) buffers[slot] = aligned_buffer<T>(size + size / 2);
   return buffers[slot].data();
 }
@@ -55,14 +55,24 @@ index pack_transposed(index count, index d, Row&& row, T* out) {
   return stride;
 }
 
-/// Softmax of scale·x over the first `seen` of `width` elements, zeros after them, in place.
+/// Softmax of capped(scale·x) over elements [first, last) of `width`, zeros elsewhere, in place. Where there is a
+/// cap, `slope` becomes its slope at those elements.
 template <class T>
-void softmax_row(T* x, index seen, index width, T scale) {
-  T const top = lane_max(seen, x) * scale;  // scale > 0
-  for (index j = 0; j < seen; ++j) x[j] = host::exp(x[j] * scale - top);
-  T const inverse = 1 / lane_sum<T>(seen, [&](index j) { return x[j]; });
-  for (index j = 0; j < seen; ++j) x[j] *= inverse;
-  std::fill(x + seen, x + width, T(0));
+void softmax_row(T* x, key_range const seen, index width, T scale, T cap, T* slope) {
+  std::fill(x, x + seen.first, T(0));
+  if (cap != 0) {
+    for (index j = seen.first; j < seen.last; ++j) {
+      auto const c = ops::cap_score(x[j] * scale, cap);
+      x[j] = c.value;
+      if (slope) slope[j] = c.slope;
+    }
+    scale = 1;
+  }
+  T const top = lane_max(seen.last - seen.first, x + seen.first) * scale;  // scale > 0
+  for (index j = seen.first; j < seen.last; ++j) x[j] = host::exp(x[j] * scale - top);
+  T const inverse = 1 / lane_sum<T>(seen.last, [&](index j) { return x[j]; });
+  for (index j = seen.first; j < seen.last; ++j) x[j] *= inverse;
+  std::fill(x + seen.last, x + width, T(0));
 }
 
 }  // namespace detail
@@ -87,22 +97,28 @@ void attention(attention_shape const& s, std::span<ops::attention_part<B> const>
     auto const* const part = list[number].part;
     index const kv_head = list[number].kv_head, first = list[number].first, rows = list[number].rows;
     index const d = s.head_dim, columns = gemm::kernels<T>().columns;
-    index const keys = part->keys.prefix.rows + first + rows;  // the last query of the block sees no more
+    index const before = part->keys.prefix.rows, all = part->keys.count();
+    // No query of the block sees keys before `skipped` or after `skipped + keys`. Whole blocks are skipped, so that
+    // sums take the same lanes wherever a segment begins.
+    index const skipped = s.mask.seen(before + first, all).first / block * block;
+    index const keys = s.mask.seen(before + first + rows - 1, all).last - skipped;
     index const width = detail::rounded(keys, columns);
     T* const packed_keys = detail::scratch<T>(0, width * d);
     T* const packed_values = detail::scratch<T>(1, keys * detail::rounded(d, columns));
     T* const scores = detail::scratch<T>(2, rows * width);  // [rows, width]
     index const offset = kv_head * d;
     index const key_stride = detail::pack_transposed(
-        keys, d, [&](index j) { return part->keys.row(j) + offset; }, packed_keys);
+        keys, d, [&](index j) { return part->keys.row(skipped + j) + offset; }, packed_keys);
     index const value_stride = detail::pack_rows(
-        keys, d, [&](index j) { return part->values.row(j) + offset; }, packed_values);
+        keys, d, [&](index j) { return part->values.row(skipped + j) + offset; }, packed_values);
     for (index h = kv_head * s.group(); h < (kv_head + 1) * s.group(); ++h) {
       gemm::multiply_panels(rows, d, width, part->q.row(first) + h * d, part->q.stride, packed_keys,
                             key_stride, scores, width, false);
-      for (index i = 0; i < rows; ++i)
-        detail::softmax_row(scores + i * width, part->keys.prefix.rows + first + i + 1, width,
-                            static_cast<T>(s.scale));
+      for (index i = 0; i < rows; ++i) {
+        key_range const seen = s.mask.seen(before + first + i, all);
+        detail::softmax_row<T>(scores + i * width, {seen.first - skipped, seen.last - skipped}, width,
+                               static_cast<T>(s.scale), static_cast<T>(s.cap), nullptr);
+      }
       gemm::multiply_panels(rows, keys, d, scores, width, packed_values, value_stride,
                             part->z.row(first) + h * d, part->z.stride, false);
     }
@@ -129,8 +145,9 @@ void attention_adjoint(attention_shape const& s, std::span<ops::attention_part<B
     T* const p = detail::scratch<T>(5, most * width);           // [rows, keys]
     T* const ds = detail::scratch<T>(6, most * width);          // [rows, keys]
     T* const turned = detail::scratch<T>(7, most * n);          // [own keys, rows]
+    T* const slope = detail::scratch<T>(8, width);              // of the cap, one row
     index const kv = number % s.kv_heads * d;
-    T const scale = static_cast<T>(s.scale);
+    T const scale = static_cast<T>(s.scale), cap = static_cast<T>(s.cap);
     index const kt = detail::pack_transposed(
         keys, d, [&](index j) { return part.keys.row(j) + kv; }, keys_t);
     index const kp = detail::pack_rows(
@@ -140,7 +157,8 @@ void attention_adjoint(attention_shape const& s, std::span<ops::attention_part<B
     for (index h = kv / d * s.group(); h < (kv / d + 1) * s.group(); ++h)
       for (index first = 0; first < n; first += block) {
         index const rows = std::min(block, n - first), head = h * d;
-        index const own = first + rows, seen = before + own;  // keys that this block can see
+        index const seen = s.mask.seen(before + first + rows - 1, keys).last;  // the block sees none after these
+        index const own = seen - before;
         T const* const q = part.q.row(first) + head;
         T const* const gz = gradient.gz.row(first) + head;
         gemm::multiply_panels(rows, d, width, q, part.q.stride, keys_t, kt, p, width, false);
@@ -148,9 +166,12 @@ void attention_adjoint(attention_shape const& s, std::span<ops::attention_part<B
         for (index i = 0; i < rows; ++i) {
           T* const pi = p + i * width;
           T* const di = ds + i * width;
-          detail::softmax_row(pi, before + first + i + 1, width, scale);
+          key_range const visible = s.mask.seen(before + first + i, keys);
+          detail::softmax_row(pi, visible, width, scale, cap, slope);
           T const dot = lane_sum<T>(seen, [&](index j) { return pi[j] * di[j]; });
           for (index j = 0; j < seen; ++j) di[j] = scale * pi[j] * (di[j] - dot);
+          if (cap != 0)
+            for (index j = visible.first; j < visible.last; ++j) di[j] *= slope[j];
         }
         gemm::multiply_panels(rows, seen, d, ds, width, keys_p, kp, gradient.gq.row(first) + head,
                               gradient.gq.stride, true);

@@ -121,6 +121,8 @@ void with_kind(activation_kind kind, F&& f) {
   if (kind == silu) f(std::integral_constant<activation_kind, silu>{});
   if (kind == gelu_tanh) f(std::integral_constant<activation_kind, gelu_tanh>{});
   if (kind == gelu) f(std::integral_constant<activation_kind, gelu>{});
+  if (kind == relu) f(std::integral_constant<activation_kind, relu>{});
+  if (kind == activation_kind::tanh) f(std::integral_constant<activation_kind, activation_kind::tanh>{});
 }
 
 template <class B>

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fused causal attention of ragged segments: tiles of queries against tiles of keys, no scores in memory.
+// Fused attention of ragged segments: tiles of queries against tiles of keys, no scores in memory.
 //
 // Online softmax (Milakov and Gimelshein 2018; Dao et al. 2022). A block is one tile of S queries of one head
 // of one segment. Tiles of keys are counted from the prefix' first key, so that a row's result does not
-// depend on where the prefix ends. Notation as in ops/attention.hpp.
+// depend on where the prefix ends. What a row sums in tiles before its window fades to exactly 0 at the first
+// key that it sees. Notation as in ops/attention.hpp.
 #pragma once
 
 #include <cmath>
 
 #include "lancet/backend/device/block.hpp"
+#include "lancet/ops/attention_shape.hpp"
 
 namespace lancet::device::kernel {
 
@@ -41,8 +43,15 @@ struct attention_arguments {
   attention_part<T> const* parts;
   int count;
   int heads, group, head_dim;
-  T scale;
+  T scale, cap;
+  attention_mask mask;
 
+  /// Keys that rows [first, first + rows) of a part see, from a whole tile of S keys on.
+  template <int S>
+  LANCET_DEVICE key_range seen(attention_part<T> const& part, index first, index rows) const {
+    index const before = part.keys.prefix.rows, all = part.keys.count();
+    return {mask.seen(before + first, all).first / S * S, mask.seen(before + first + rows - 1, all).last};
+  }
   /// The part to which a tile belongs.
   LANCET_DEVICE attention_part<T> const& part_of(index tile) const {
     int low = 0, high = count;
@@ -108,13 +117,13 @@ struct attention : attention_arguments<T> {
     index const number = block.number() / this->heads, kv = head / this->group * d;
     attention_part<T> const& part = this->part_of(number);
     index const first = (number - part.first_tile) * S, left = part.q.rows - first;
-    index const before = part.keys.prefix.rows + first;  // keys that every row of the tile sees, less one
+    index const before = part.keys.prefix.rows + first;  // the sequence's position of the tile's first row
     tile::load(block, m.q, left, d, this->scale, [&](int r) { return part.q.row(first + r) + head * d; });
 
     int const r = block.thread() / lanes, lane = block.thread() % lanes;
     T top = lowest<T>, sum = 0, z[tile::columns] = {};
-    index const seen = before + (left < S ? left : S);
-    for (index base = 0; base < seen; base += S) {
+    auto const [from, seen] = this->template seen<S>(part, first, left < S ? left : S);
+    for (index base = from; base < seen; base += S) {
       block.sync();
       tile::load(block, m.k, seen - base, d, T(1), [&](int j) { return part.keys.row(base + j) + kv; });
       tile::load(block, m.v, seen - base, d, T(1), [&](int j) { return part.values.row(base + j) + kv; });
@@ -123,7 +132,9 @@ struct attention : attention_arguments<T> {
       T s[tile::keys], highest = top;
       for (int x = 0; x < tile::keys; ++x) {
         int const j = lane + x * lanes;
-        s[x] = base + j <= before + r ? tile::dot(m.q[r], m.k[j]) : lowest<T>;
+        s[x] = base + j < seen && this->mask.sees(before + r, base + j)
+                   ? ops::cap_score(tile::dot(m.q[r], m.k[j]), this->cap).value
+                   : lowest<T>;
         highest = larger{}(highest, s[x]);
       }
       highest = tile::over_lanes(block, highest, larger{});

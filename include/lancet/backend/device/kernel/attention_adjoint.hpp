@@ -2,8 +2,8 @@
 // The adjoint of fused attention in two kernels, each writing its own rows alone: queries, then keys and
 // values.
 //
-// With P = softmax(S): dS = P ∘ (gz·Vᵀ − ⟨z, gz⟩), gq = scale·dS·K, gk = scale·dSᵀ·Q, gv = Pᵀ·gz. The first
-// kernel leaves each row's log-sum-exp and ⟨z, gz⟩ for the second.
+// With P = softmax(S): dS = P ∘ (gz·Vᵀ − ⟨z, gz⟩), times the slope of the scores' cap; gq = scale·dS·K,
+// gk = scale·dSᵀ·Q, gv = Pᵀ·gz. The first kernel leaves each row's log-sum-exp and ⟨z, gz⟩ for the second.
 #pragma once
 
 #include "lancet/backend/device/kernel/attention.hpp"
@@ -36,29 +36,33 @@ struct attention_adjoint_queries : attention_arguments<T> {
     index const number = block.number() / this->heads, kv = head / this->group * d;
     attention_part<T> const& part = this->part_of(number);
     index const first = (number - part.first_tile) * S, left = part.q.rows - first;
-    index const before = part.keys.prefix.rows + first, seen = before + (left < S ? left : S);
+    index const before = part.keys.prefix.rows + first;
+    key_range const seen = this->template seen<S>(part, first, left < S ? left : S);
     tile::load(block, m.q, left, d, this->scale, [&](int r) { return part.q.row(first + r) + head * d; });
     tile::load(block, m.gz, left, d, T(1), [&](int r) { return part.gz.row(first + r) + head * d; });
     int const r = block.thread() / lanes, lane = block.thread() % lanes;
 
-    /// f(x, score, gz·v) of this thread's keys in every tile; `after` when a whole tile is done.
+    /// f(x, capped score, gz·v) of this thread's keys in every tile; `after` when a whole tile is done.
     auto const each_key = [&](auto f, auto after) {
-      for (index base = 0; base < seen; base += S) {
+      for (index base = seen.first; base < seen.last; base += S) {
         block.sync();
-        tile::load(block, m.k, seen - base, d, T(1), [&](int j) { return part.keys.row(base + j) + kv; });
-        tile::load(block, m.v, seen - base, d, T(1), [&](int j) { return part.values.row(base + j) + kv; });
+        tile::load(block, m.k, seen.last - base, d, T(1), [&](int j) { return part.keys.row(base + j) + kv; });
+        tile::load(block, m.v, seen.last - base, d, T(1), [&](int j) { return part.values.row(base + j) + kv; });
         block.sync();
         for (int x = 0; x < tile::keys; ++x) {
           int const j = lane + x * lanes;
-          bool const visible = base + j <= before + r;
-          f(x, visible ? tile::dot(m.q[r], m.k[j]) : lowest<T>, visible ? tile::dot(m.gz[r], m.v[j]) : T(0));
+          bool const visible = base + j < seen.last && this->mask.sees(before + r, base + j);
+          f(x,
+            visible ? ops::cap_score(tile::dot(m.q[r], m.k[j]), this->cap)
+                    : ops::capped_score<T>{lowest<T>, 0},
+            visible ? tile::dot(m.gz[r], m.v[j]) : T(0));
         }
         after();
       }
     };
 
     T top = lowest<T>, sum = 0, slope = 0, s[tile::keys], g[tile::keys];
-    each_key([&](int x, T score, T gp) { s[x] = score, g[x] = gp; },
+    each_key([&](int x, ops::capped_score<T> score, T gp) { s[x] = score.value, g[x] = gp; },
              [&] {
                T highest = top, part_sum = 0, part_slope = 0;
                for (int x = 0; x < tile::keys; ++x) highest = larger{}(highest, s[x]);
@@ -76,8 +80,11 @@ struct attention_adjoint_queries : attention_arguments<T> {
     slope /= sum;
 
     T gq[tile::columns] = {};
-    each_key([&](int x, T score, T gp) { s[x] = std::exp(score - log_sum) * (gp - slope); },
-             [&] {
+    each_key(
+        [&](int x, ops::capped_score<T> score, T gp) {
+          s[x] = std::exp(score.value - log_sum) * (gp - slope) * score.slope;
+        },
+        [&] {
                for (int x = 0; x < tile::keys; ++x) m.ds[r][lane + x * lanes] = s[x];
                block.sync();
                for (int j = 0; j < S; ++j)
@@ -115,10 +122,13 @@ struct attention_adjoint_keys : attention_arguments<T> {
     tile::load(block, m.k, n - base, d, T(1), [&](int j) { return part.keys.own.row(base + j) + kv; });
     tile::load(block, m.v, n - base, d, T(1), [&](int j) { return part.values.own.row(base + j) + kv; });
 
+    // Queries that see these keys: under a causal mask none before them, and none a window after the last.
+    index const past = base + S - 1 + this->mask.window;
+    key_range const queries{this->mask.causal ? base : 0, this->mask.window > 0 && past < n ? past : n};
     int const r = block.thread() / lanes, lane = block.thread() % lanes;  // r: the key
     T gk[tile::columns] = {}, gv[tile::columns] = {};
     for (int head = kv_head * this->group; head < (kv_head + 1) * this->group; ++head)
-      for (index first = base; first < n; first += S) {  // earlier queries do not see these keys
+      for (index first = queries.first; first < queries.last; first += S) {
         block.sync();
         tile::load(block, m.q, n - first, d, this->scale,
                    [&](int i) { return part.q.row(first + i) + head * d; });
@@ -128,10 +138,11 @@ struct attention_adjoint_keys : attention_arguments<T> {
         for (int x = 0; x < tile::keys; ++x) {
           index const i = first + lane + x * lanes;
           p[x] = ds[x] = 0;
-          if (i >= n || i < base + r) continue;
+          if (i >= n || !this->mask.sees(i, base + r)) continue;
           query_statistics<T> const of = statistics[(part.first_row + i) * this->heads + head];
-          p[x] = std::exp(tile::dot(m.q[i - first], m.k[r]) - of.log_sum);
-          ds[x] = p[x] * (tile::dot(m.gz[i - first], m.v[r]) - of.slope);
+          auto const score = ops::cap_score(tile::dot(m.q[i - first], m.k[r]), this->cap);
+          p[x] = std::exp(score.value - of.log_sum);
+          ds[x] = p[x] * (tile::dot(m.gz[i - first], m.v[r]) - of.slope) * score.slope;
         }
         for (int x = 0; x < tile::keys; ++x)
           m.p[r][lane + x * lanes] = p[x], m.ds[r][lane + x * lanes] = ds[x];

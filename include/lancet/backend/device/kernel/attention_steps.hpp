@@ -8,11 +8,11 @@
 
 namespace lancet::device::kernel {
 
-/// out[h·n + i, j] = factor·⟨x[i, head h], key j⟩: over [H·n, K]. Scores, and the pattern's gradient.
+/// out[h·n + i, j] = capped(factor·⟨x[i, head h], key j⟩): over [H·n, K]. Scores, and the pattern's gradient.
 template <class T>
 struct head_products {
   index n, group, d;
-  T factor;
+  T factor, cap;
   matrix<T const> x;  // [n, H·d]
   key_rows<T> keys;
   matrix<T> out;
@@ -21,7 +21,19 @@ struct head_products {
     T const *a = x.row(r % n) + h * d, *b = keys.row(j) + h / group * d;
     T sum = 0;
     for (index c = 0; c < d; ++c) sum += a[c] * b[c];
-    out(r, j) = factor * sum;
+    out(r, j) = ops::cap_score(factor * sum, cap).value;
+  }
+};
+
+/// gs[h·n + i, j] times the slope of the cap at factor·⟨x[i, head h], key j⟩: over [H·n, K].
+template <class T>
+struct uncapped_gradient {
+  head_products<T> products;  // out: the result
+  matrix<T const> gs;
+  LANCET_DEVICE void operator()(index r, index j) const {
+    products(r, j);
+    T const t = products.out(r, j) / products.cap;
+    products.out(r, j) = gs(r, j) * (1 - t * t);
   }
 };
 

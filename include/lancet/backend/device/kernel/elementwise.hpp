@@ -142,10 +142,10 @@ struct norm_apply {
   }
 };
 
-/// Turns pair p of [R, heads·rotary_dims / 2].
+/// Turns pair p of [R, heads·dims / 2].
 template <class T>
 struct rope {
-  matrix<T const> cosine, sine;  // [R, rotary_dims / 2]
+  matrix<T const> cosine, sine;  // [R, dims / 2]
   T sign;
   index head_dim;
   matrix<T> x;

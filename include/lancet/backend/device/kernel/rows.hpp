@@ -114,31 +114,34 @@ struct log_sum_exp {
   }
 };
 
-/// Softmax of each row over what query r % n may see; 0 elsewhere: scores, pattern [H·n, K], may be one
-/// matrix.
+/// Softmax of each row over what query r % n of the segment sees; 0 elsewhere: scores, pattern [H·n, K], may be
+/// one matrix.
 template <class T>
-struct causal_softmax {
+struct masked_softmax {
+  attention_mask mask;
   index n;
   matrix<T const> scores;
   matrix<T> pattern;
 
   template <class Block>
   LANCET_DEVICE void operator()(Block& block) const {
-    index const r = block.number(), seen = scores.cols - n + r % n + 1;
+    index const r = block.number();
+    auto const [first, last] = mask.seen(scores.cols - n + r % n, scores.cols);
     auto& scratch = block.template shared<per_warp<T>>();
     T top = lowest<T>;
-    for (index j = block.thread(); j < seen; j += block.threads()) top = larger{}(top, scores(r, j));
+    for (index j = first + block.thread(); j < last; j += block.threads()) top = larger{}(top, scores(r, j));
     top = reduce(block, top, scratch, larger{});
-    T const sum =
-        row_sum<Block, T>(block, scratch, seen, [&](index j) { return std::exp(scores(r, j) - top); });
+    index const from = first;  // a structured binding is not for a lambda
+    T const sum = row_sum<Block, T>(block, scratch, last - first,
+                                    [&](index j) { return std::exp(scores(r, from + j) - top); });
     for (index j = block.thread(); j < scores.cols; j += block.threads())
-      pattern(r, j) = j < seen ? std::exp(scores(r, j) - top) / sum : T(0);
+      pattern(r, j) = j >= first && j < last ? std::exp(scores(r, j) - top) / sum : T(0);
   }
 };
 
 /// g = pattern ∘ (g − ⟨g, pattern⟩), row by row.
 template <class T>
-struct causal_softmax_adjoint {
+struct softmax_adjoint {
   matrix<T const> pattern;
   matrix<T> g;
 

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Architecture and tensor names of a GGUF file's metadata, for each of its families.
+//
+// Tensor names are the same in every family; what a file has of biases and heads its tensors say. Rotary scaling by
+// factors a pair comes as tensors, and is read by the loader (see `rope_factor_tensors`).
+#pragma once
+
+#include <cmath>
+
+#include "lancet/io/family/tensor_names.hpp"
+#include "lancet/io/gguf.hpp"
+
+namespace lancet::detail {
+
+/// What tells one GGUF family from Llama.
+struct gguf_family {
+  std::string_view name;    ///< general.architecture
+  std::string_view family;  ///< architecture::family
+  norm_kind norm = norm_kind::rms;
+  norm_place norms = norm_place::before;
+  mlp_kind mlp = mlp_kind::gated;
+  activation_kind activation = activation_kind::silu;
+  position_kind positions = position_kind::rope;
+  qk_norm_kind qk_norm = qk_norm_kind::none;
+  bool fused_qkv = false;
+  bool fused_mlp = false;           ///< gate and up in one tensor, "ffn_up"
+  bool interleaved_query = false;   ///< rows in the order of interleaved rotation
+  bool scaled_embedding = false;    ///< by √D
+  index global_every = 1;           ///< with windows: each so many layers one has none; 1: all have one
+  double local_base = 0;            ///< of rotation in layers with a window, where it is another
+};
+
+inline constexpr gguf_family gguf_families[] = {
+    {.name = "llama", .family = "llama", .interleaved_query = true},
+    {.name = "qwen2", .family = "qwen2"},
+    {.name = "qwen3", .family = "qwen3", .qk_norm = qk_norm_kind::head},
+    {.name = "phi3", .family = "phi3", .fused_qkv = true, .fused_mlp = true},
+    {.name = "olmo2", .family = "olmo2", .norms = norm_place::after, .qk_norm = qk_norm_kind::whole},
+    {.name = "gemma2", .family = "gemma2", .norms = norm_place::around, .activation = activation_kind::gelu_tanh,
+     .scaled_embedding = true, .global_every = 2},
+    {.name = "gemma3", .family = "gemma3", .norms = norm_place::around, .activation = activation_kind::gelu_tanh,
+     .qk_norm = qk_norm_kind::head, .scaled_embedding = true, .global_every = 6, .local_base = 10000},
+    {.name = "gpt2", .family = "gpt2", .norm = norm_kind::layer, .mlp = mlp_kind::plain,
+     .activation = activation_kind::gelu_tanh, .positions = position_kind::learned, .fused_qkv = true},
+    {.name = "gptneox", .family = "gpt_neox", .norm = norm_kind::layer, .mlp = mlp_kind::plain,
+     .activation = activation_kind::gelu, .fused_qkv = true},
+};
+
+/// Metadata under "<family>.".
+struct gguf_keys {
+  gguf_file const& file;
+  std::string prefix;
+
+  [[nodiscard]] std::string key(char const* name) const { return prefix + "." + name; }
+  [[nodiscard]] index count(char const* name) const {
+    index const n = file.get<index>(key(name));
+    if (n < 1) fail(name, std::to_string(n), "at least 1");
+    return n;
+  }
+  template <class T>
+  [[nodiscard]] T value(char const* name, T otherwise) const {
+    return file.get_optional<T>(key(name)).value_or(otherwise);
+  }
+  [[noreturn]] void fail(char const* name, std::string const& got, std::string const& expected) const {
+    throw file_error(file.path(), key(name) + ": got " + got + ", expected " + expected);
+  }
+};
+
+[[nodiscard]] inline rope_settings gguf_rope(gguf_keys const& k, architecture const& a, double base) {
+  rope_settings r;
+  r.base = k.value<double>("rope.freq_base", base);
+  r.dims = k.value<index>("rope.dimension_count", a.head_dim);
+  r.original = k.value<double>("rope.scaling.original_context_length", static_cast<double>(a.context));
+  std::string const type = k.value<std::string>("rope.scaling.type", "none");
+  if (type == "none" || type == "longrope") return r;  // longrope: by factors, which are tensors
+  r.factor = k.value<double>("rope.scaling.factor", 1);
+  if (!(r.factor > 0)) k.fail("rope.scaling.factor", std::to_string(r.factor), "a positive number");
+  if (type == "linear") {
+    r.scaling = rope_scaling::linear;
+  } else if (type == "yarn") {
+    r.scaling = rope_scaling::yarn;
+    r.beta_fast = k.value<double>("rope.scaling.yarn_beta_fast", 32);
+    r.beta_slow = k.value<double>("rope.scaling.yarn_beta_slow", 1);
+    r.magnitude = (1 + 0.1 * std::log(r.factor)) * k.value<double>("rope.scaling.attn_factor", 1);
+  } else {
+    k.fail("rope.scaling.type", "'" + type + "'", "none, linear, yarn or longrope");
+  }
+  return r;
+}
+
+[[nodiscard]] inline architecture gguf_architecture(gguf_keys const& k, gguf_family const& family) {
+  architecture a;
+  a.family = family.family;
+  a.layers = k.count("block_count");
+  a.width = k.count("embedding_length");
+  a.heads = k.count("attention.head_count");
+  a.kv_heads = k.value<index>("attention.head_count_kv", a.heads);
+  a.head_dim = k.value<index>("attention.key_length", a.width / a.heads);
+  if (index const v = k.value<index>("attention.value_length", a.head_dim); v != a.head_dim)
+    k.fail("attention.value_length", std::to_string(v), "the key's " + std::to_string(a.head_dim));
+  a.mlp_width = k.count("feed_forward_length");
+  a.context = k.count("context_length");
+  a.vocabulary = k.file.tensors().at("token_embd.weight").rows();
+  if (index const n = k.value<index>("expert_count", 0); n != 0) k.fail("expert_count", std::to_string(n), "0");
+  a.norm = family.norm;
+  a.norm_epsilon = k.file.get<double>(
+      k.key(family.norm == norm_kind::rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"));
+  a.norms = family.norms;
+  if (family.name == "gptneox" && k.value<bool>("use_parallel_residual", true)) a.residual = residual_kind::parallel;
+  if (family.scaled_embedding) a.embedding_scale = std::sqrt(static_cast<double>(a.width));
+  a.positions = family.positions;
+  if (a.positions == position_kind::rope) a.rope = gguf_rope(k, a, family.local_base > 0 ? 1e6 : 10000);
+  a.qk_norm = family.qk_norm;
+  a.mlp = family.mlp;
+  a.activation = family.activation;
+
+  // Gemma's largest models scale scores by the mean width of a head, which the file does not say.
+  bool const by_width = (family.name == "gemma2" && a.layers == 46) || (family.name == "gemma3" && a.layers == 62);
+  a.score_scale = 1 / std::sqrt(static_cast<double>(by_width ? a.width / a.heads : a.head_dim));
+  if (family.name == "gemma2") {
+    a.score_cap = k.value<double>("attn_logit_softcapping", 50);
+    a.logit_cap = k.value<double>("final_logit_softcapping", 30);
+  }
+  index const window = k.value<index>("attention.sliding_window", 0);
+  if (window < 0) k.fail("attention.sliding_window", std::to_string(window), "at least 0");
+  if (window > 0 && family.positions == position_kind::rope)
+    for (index l = 0; l < a.layers; ++l)
+      a.windows.push_back(family.global_every > 1 && (l + 1) % family.global_every == 0 ? 0 : window);
+  if (family.local_base > 0) {
+    a.local_rope.dims = a.rope.dims;
+    a.local_rope.base = k.value<double>("rope.freq_base_swa", family.local_base);
+  }
+  a.tied_unembedding = !k.file.tensors().find("output.weight");
+  return a;
+}
+
+[[nodiscard]] inline tensor_names gguf_names(tensor_table const& tensors, architecture const& a,
+                                             gguf_family const& family) {
+  auto const biased = [&](char const* name) { return tensors.find("blk.0." + std::string(name) + ".bias") != nullptr; };
+  tensor_names n;
+  n.embedding = "token_embd";
+  n.unembedding = "output";
+  n.final_norm = "output_norm";
+  if (norms_input(a)) n.attn_norm = "blk.{}.attn_norm", n.mlp_norm = "blk.{}.ffn_norm";
+  if (norms_output(a)) n.attn_post_norm = "blk.{}.post_attention_norm", n.mlp_post_norm = "blk.{}.post_ffw_norm";
+  if (a.qk_norm != qk_norm_kind::none) n.q_norm = "blk.{}.attn_q_norm", n.k_norm = "blk.{}.attn_k_norm";
+  if (a.positions == position_kind::learned) n.positions = "position_embd";
+  n.qkv = {"blk.{}.attn_q", "blk.{}.attn_k", "blk.{}.attn_v"};
+  if (family.fused_qkv) n.qkv = {"blk.{}.attn_qkv"};
+  n.o = "blk.{}.attn_output";
+  n.mlp_in = {"blk.{}.ffn_gate", "blk.{}.ffn_up"};
+  if (family.fused_mlp || a.mlp == mlp_kind::plain) n.mlp_in = {"blk.{}.ffn_up"};
+  n.down = "blk.{}.ffn_down";
+  n.norm_bias = family.norm == norm_kind::layer;
+  n.qkv_bias = biased(family.fused_qkv ? "attn_qkv" : "attn_q");
+  n.o_bias = biased("attn_output");
+  n.mlp_bias = biased("ffn_down");
+  n.interleaved_query = family.interleaved_query;
+  n.ignored = {"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"};  // read with rotation
+  return n;
+}
+
+}  // namespace lancet::detail
