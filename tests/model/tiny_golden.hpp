@@ -20,10 +20,12 @@ struct golden_sequence {
   lancet::index row;
   std::vector<lancet::index> columns;
   std::vector<lancet::token> ids;
+  std::vector<lancet::index> types;  // empty where the model has no segment embeddings
 };
 
 /// Rows of ids [B, T]; with a mask, the columns where it is 0 are left out: no padding is ever run.
 [[nodiscard]] inline std::vector<golden_sequence> golden_sequences(std::vector<std::int32_t> const& ids,
+                                                                   std::vector<std::int32_t> const& types,
                                                                    std::vector<std::int32_t> const& mask,
                                                                    lancet::index length) {
   std::vector<golden_sequence> out(ids.size() / static_cast<std::size_t>(length));
@@ -33,6 +35,7 @@ struct golden_sequence {
     if (!mask.empty() && mask[i] == 0) continue;
     s.columns.push_back(static_cast<lancet::index>(i) % length);
     s.ids.push_back(ids[i]);
+    if (!types.empty()) s.types.push_back(types[i]);
   }
   return out;
 }
@@ -52,7 +55,7 @@ void check_tiny_model(std::string const& family) {
   golden_tensors const golden(folder + "/golden.safetensors");
   transformer<B> const model = load_model<B>(shared(folder));
   architecture const& a = model.arch();
-  index const length = golden.floats("logits").shape[1], layers = a.layers;
+  index const length = golden.floats("attn").shape[4], layers = a.layers;
   auto const k = static_cast<index>(read_json(shared(folder + "/golden.json")).at("k").template get<int>());
 
   for (auto const& [prefix, fused] :
@@ -62,9 +65,14 @@ void check_tiny_model(std::string const& family) {
                               << prefix << (fused ? " fused" : " in steps")) {
       std::vector<std::int32_t> const mask =
           prefix.empty() ? std::vector<std::int32_t>{} : golden.ints("pad.mask");
-      auto const sequences = golden_sequences(golden.ints(prefix + "ids"), mask, length);
+      std::vector<std::int32_t> const types =
+          a.token_types > 0 ? golden.ints("token_type_ids") : std::vector<std::int32_t>{};
+      auto const sequences = golden_sequences(golden.ints(prefix + "ids"), types, mask, length);
       batch<B> input;
-      for (golden_sequence const& s : sequences) input.add(s.ids);
+      for (golden_sequence const& s : sequences) s.types.empty() ? input.add(s.ids) : input.add(s.ids, s.types);
+      std::vector<index> read;  // a classifier's row of each sequence; every row of a language model
+      for (segment const& s : input.segments)
+        for (index i = 0; i < (a.labels > 0 ? 1 : s.rows); ++i) read.push_back(s.row + i);
 
       record<B, site::resid_pre, site::resid_post> values;
       record<B, site::pattern> patterns;
@@ -74,7 +82,7 @@ void check_tiny_model(std::string const& family) {
       hooks.add(slopes);
       if (!fused) hooks.add(patterns);
       workspace<B> ws;
-      lancet::forward(model, input, hooks, ws, {}, pass_kind::record);
+      lancet::forward(model, input, hooks, ws, std::span<index const>(read), pass_kind::record);
       lancet::logits(model, hooks, ws);
 
       golden_tensor const hidden = golden.floats(prefix + "hidden"), attn = golden.floats(prefix + "attn"),
@@ -87,12 +95,21 @@ void check_tiny_model(std::string const& family) {
                          expected(sequences[s].row, sequences[s].columns[i]), tol);
       };
       for (std::size_t s = 0; s < sequences.size(); ++s) {
+        if (a.labels > 0) {
+          auto const one = [&](tensor<B>& t) { return t.all().row_range(static_cast<index>(s), 1); };
+          check_close<B>("class logits", one(ws.readout.logits), logits.at(sequences[s].row), tolerance_of(logits));
+          golden_tensor const pooler = golden.floats(prefix + "pooler");
+          check_close<B>("pooler", one(ws.readout.features()), pooler.at(sequences[s].row), tolerance_of(pooler));
+        } else {
+          compare(
+              "logits", ws.readout.logits, s, [&](index b, index t) { return logits.at(b, t); },
+              tolerance_of(logits));
+        }
+        const_view<B> const last =
+            a.final_norm ? ws.readout.norm.out : values.template get<site::resid_post>(layers - 1);
         compare(
-            "logits", ws.readout.logits, s, [&](index b, index t) { return logits.at(b, t); },
-            tolerance_of(logits));
-        compare(
-            "after the final norm", ws.readout.norm.out, s,
-            [&](index b, index t) { return hidden.at(layers, b, t); }, tolerance_of(hidden));
+            "after the final norm", last, s, [&](index b, index t) { return hidden.at(layers, b, t); },
+            tolerance_of(hidden));
         for (index l = 0; l < layers; ++l) {
           compare(
               "resid_pre", values.template get<site::resid_pre>(l), s,
@@ -118,12 +135,14 @@ void check_tiny_model(std::string const& family) {
             "resid_post", values.template get<site::resid_post>(layers - 1), s,
             [&](index b, index t) { return last.at(b, t); }, tolerance_of(last));
 
-      // objective = Σ_b logits[b, −1, k].
+      // objective = Σ_b logits[b, −1, k]; of a classifier Σ_b logits[b, k].
       double objective = 0;
-      tensor<B> g_logits(ws.rows, a.vocabulary), g_final(ws.rows, a.width);
-      for (segment const& s : input.segments) {
-        objective += static_cast<double>(ws.readout.logits.all()(s.row + s.rows - 1, k));
-        g_logits.all()(s.row + s.rows - 1, k) = 1;
+      index const m = std::ssize(read);
+      tensor<B> g_logits(m, ws.readout.logits.cols()), g_final(m, a.width);
+      for (std::size_t i = 0; i < input.segments.size(); ++i) {
+        index const row = a.labels > 0 ? static_cast<index>(i) : input.segments[i].row + input.segments[i].rows - 1;
+        objective += static_cast<double>(ws.readout.logits.all()(row, k));
+        g_logits.all()(row, k) = 1;
       }
       golden_tensor const expected = golden.floats("objective");
       BOOST_TEST(std::abs(objective - static_cast<double>(expected.values[0])) <= 2e-4);
