@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(its_gradient_is_that_of_central_differences) {
   (void)reader.values(plan);
   tensor<B> g;
   reader.gradient(plan, std::vector<double>{0.8}, g);
-  check_gradient<B>("KL and log P", ws.readout.norm.out.all(), g,
+  check_gradient<B>("KL and log P", ws.readout.features().all(), g,
                     [&] { return 0.8 * reader.values(plan)[0]; });
 }
 

@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(gradients_pass_through_its_slope) {
   tensor<B> const weights = random_tensor<B>(8, 12, 9);
   auto const objective = [&](pass_kind kind) {
     lancet::forward(model, make_batch<B>(), table, ws, {}, kind);
-    return weighted_sum<B>(weights, ws.readout.norm.out);
+    return weighted_sum<B>(weights, ws.readout.features());
   };
   static_cast<void>(objective(pass_kind::record));
   tensor<B> g = tensor<B>::clone(weights);

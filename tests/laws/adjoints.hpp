@@ -172,44 +172,48 @@ double weighted_results(ragged_attention<B> const& r) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(fused_attention, B, precise_backends) {
-  ragged_attention<B> r;
-  ops::attention_adjoint<B>(r.shape, r.parts, r.gradients);
-  std::vector<tensor<B>> once;
-  for (std::size_t s = 0; s < r.parts.size(); ++s) {
-    check_gradient<B>("segment " + std::to_string(s), r.qkv[s].all(), r.g[s], [&] {
-      ops::attention<B>(r.shape, r.parts);
-      return weighted_results(r);
-    });
-    once.push_back(tensor<B>::clone(r.g[s]));
+  for (attention_shape const& shape : attention_shapes()) {
+    ragged_attention<B> r(shape);
+    ops::attention_adjoint<B>(r.shape, r.parts, r.gradients);
+    std::vector<tensor<B>> once;
+    for (std::size_t s = 0; s < r.parts.size(); ++s) {
+      check_gradient<B>("segment " + std::to_string(s), r.qkv[s].all(), r.g[s], [&] {
+        ops::attention<B>(r.shape, r.parts);
+        return weighted_results(r);
+      });
+      once.push_back(tensor<B>::clone(r.g[s]));
+    }
+    ops::attention_adjoint<B>(r.shape, r.parts, r.gradients);
+    for (std::size_t s = 0; s < r.parts.size(); ++s) check_twice(r.g[s], once[s], "attention_adjoint");
   }
-  ops::attention_adjoint<B>(r.shape, r.parts, r.gradients);
-  for (std::size_t s = 0; s < r.parts.size(); ++s) check_twice(r.g[s], once[s], "attention_adjoint");
 }
 
 // In steps, with a change of the scores and of the pattern between: what a hook does.
 BOOST_AUTO_TEST_CASE_TEMPLATE(attention_in_steps, B, precise_backends) {
-  ragged_attention<B> r;
-  std::size_t const s = 1;
-  auto const& part = r.parts[s];
-  index const n = part.q.rows, keys = part.keys.count();
-  tensor<B> softmax(4 * n, keys), pattern(4 * n, keys), gp(4 * n, keys);
-  tensor<B> const bump = random_tensor<B>(4 * n, keys, 60);
-  auto const objective = [&] {
-    ops::attention_scores<B>(r.shape, part.q, part.keys, softmax.all());
-    ops::axpy<B>(0.5, bump, softmax.all());
-    ops::masked_softmax<B>(r.shape.mask, n, softmax, softmax.all());
-    ops::copy<B>(softmax, pattern.all());
-    ops::scale<B>(0.3, pattern.all().row_range(n, n));  // one head
-    ops::attention_mix<B>(r.shape, pattern, part.values, part.z);
-    return weighted_sum<B>(r.gz[s], part.z);
-  };
-  static_cast<void>(objective());
-  auto const& g = r.gradients[s];
-  ops::attention_mix_adjoint<B>(r.shape, g.gz, pattern, part.values, gp.all(), g.gv);
-  ops::scale<B>(0.3, gp.all().row_range(n, n));
-  ops::softmax_adjoint<B>(softmax, gp.all());
-  ops::attention_scores_adjoint<B>(r.shape, gp, part.q, part.keys, g.gq, g.gk);
-  check_gradient<B>("q, k, v", r.qkv[s].all(), r.g[s], objective);
+  for (attention_shape const& shape : attention_shapes()) {
+    ragged_attention<B> r(shape);
+    std::size_t const s = 1;
+    auto const& part = r.parts[s];
+    index const n = part.q.rows, keys = part.keys.count();
+    tensor<B> softmax(4 * n, keys), pattern(4 * n, keys), gp(4 * n, keys);
+    tensor<B> const bump = random_tensor<B>(4 * n, keys, 60);
+    auto const objective = [&] {
+      ops::attention_scores<B>(r.shape, part.q, part.keys, softmax.all());
+      ops::axpy<B>(0.5, bump, softmax.all());
+      ops::masked_softmax<B>(r.shape.mask, n, softmax, softmax.all());
+      ops::copy<B>(softmax, pattern.all());
+      ops::scale<B>(0.3, pattern.all().row_range(n, n));  // one head
+      ops::attention_mix<B>(r.shape, pattern, part.values, part.z);
+      return weighted_sum<B>(r.gz[s], part.z);
+    };
+    static_cast<void>(objective());
+    auto const& g = r.gradients[s];
+    ops::attention_mix_adjoint<B>(r.shape, g.gz, pattern, part.values, gp.all(), g.gv);
+    ops::scale<B>(0.3, gp.all().row_range(n, n));
+    ops::softmax_adjoint<B>(softmax, gp.all());
+    ops::attention_scores_adjoint<B>(r.shape, gp, part.q, part.keys, g.gq, g.gk);
+    check_gradient<B>("q, k, v", r.qkv[s].all(), r.g[s], objective);
+  }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(the_gradient_of_log_sum_exp_is_softmax, B, precise_backends) {

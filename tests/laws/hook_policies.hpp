@@ -4,6 +4,7 @@
 #pragma once
 
 #include "hooks/spy.hpp"
+#include "lancet/model/absent_sites.hpp"
 #include "lancet/ops/basic.hpp"
 #include "support/random_tensor.hpp"
 
@@ -19,7 +20,7 @@ using linear_sites =
 [[nodiscard]] inline std::vector<lancet::site_id> sites_of(lancet::architecture const& a) {
   std::vector<lancet::site_id> out;
   for (std::size_t i = 0; i < lancet::site_count; ++i)
-    if (a.mlp == lancet::mlp_kind::gated || !gated_sites::contains_id(static_cast<lancet::site_id>(i)))
+    if (!lancet::absent_because(a, static_cast<lancet::site_id>(i)))
       out.push_back(static_cast<lancet::site_id>(i));
   return out;
 }

@@ -77,7 +77,7 @@ struct observed {
     input.add(std::vector<token>{1, 2, 3, 4});
     input.add(std::vector<token>{9, 8, 7});
     forward(model, input, hooks, ws);
-    out = tensor<B>::clone(ws.readout.norm.out);
+    out = tensor<B>::clone(ws.readout.features());
     z = tensor<B>::clone(at_z.get(1));
     attn_out = tensor<B>::clone(at_attn_out.get(1));
   }

@@ -72,11 +72,14 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(activations, B, backends) {
   check(gelu, 0.75 * (1 + std::erf(1.5 / std::sqrt(2.0))));
   double const inner = std::sqrt(2 / std::numbers::pi) * (1.5 + 0.044715 * 1.5 * 1.5 * 1.5);
   check(gelu_tanh, 0.75 * (1 + std::tanh(inner)));
+  check(relu, 1.5);
+  check(activation_kind::tanh, std::tanh(1.5));
   for (activation_kind const kind : {silu, gelu_tanh, gelu, relu, activation_kind::tanh}) {
     BOOST_TEST(activated<B>(kind, 0) == 0.0);
     for (double const x : {30.0, 100.0, 1000.0, 20000.0}) {
-      BOOST_TEST(std::abs(activated<B>(kind, x) / x - 1) < 1e-6);
-      BOOST_TEST(std::abs(activated<B>(kind, -x)) < 1e-5);
+      bool const bounded = kind == activation_kind::tanh;
+      BOOST_TEST(std::abs(activated<B>(kind, x) / (bounded ? 1 : x) - 1) < 1e-6);
+      BOOST_TEST(std::abs(activated<B>(kind, -x) + (bounded ? 1 : 0)) < 1e-5);
     }
   }
 }
@@ -144,7 +147,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rotation_tables_are_reused, B, backends) {
   check({2, 2, 11}, 8, 10000);
 }
 
-/// softmax(scale·q·Kᵀ)·V of one segment, written out: [n, H·d].
+/// softmax(capped(scale·q·Kᵀ))·V of one segment, written out: [n, H·d].
 template <class B>
 std::vector<double> expected_attention(attention_shape const& s, ops::attention_part<B> const& part) {
   auto const rows = [](key_rows<B> const& from) {
@@ -162,11 +165,14 @@ std::vector<double> expected_attention(attention_shape const& s, ops::attention_
     for (index column = 0; column < width; ++column) {
       index const head = column / d, first = head / s.group() * d;
       double top = 0, bottom = 0;
-      for (index j = 0; j <= part.keys.prefix.rows + i; ++j) {
+      for (index j = 0; j < part.keys.count(); ++j) {
+        index const back = part.keys.prefix.rows + i - j;
+        if (s.mask.causal && (back < 0 || (s.mask.window > 0 && back >= s.mask.window))) continue;
         double score = 0;
         for (index c = 0; c < d; ++c)
           score += at(q, width, i, head * d + c) * at(keys, kv_width, j, first + c);
-        double const weight = std::exp(s.scale * score);
+        score *= s.scale;
+        double const weight = std::exp(s.cap == 0 ? score : s.cap * std::tanh(score / s.cap));
         top += weight * at(values, kv_width, j, first + column % d);
         bottom += weight;
       }
@@ -176,29 +182,33 @@ std::vector<double> expected_attention(attention_shape const& s, ops::attention_
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(attention_is_softmax_of_scores_times_values, B, backends) {
-  ragged_attention<B> r;
-  ops::attention<B>(r.shape, r.parts);
-  for (auto const& part : r.parts)
-    check_close(numbers<B>(part.z), expected_attention<B>(r.shape, part), by_scalar<B>(1e-5, 1e-13), "z");
+  for (attention_shape const& shape : attention_shapes()) {
+    ragged_attention<B> r(shape);
+    ops::attention<B>(r.shape, r.parts);
+    for (auto const& part : r.parts)
+      check_close(numbers<B>(part.z), expected_attention<B>(r.shape, part), by_scalar<B>(1e-5, 1e-13), "z");
+  }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(patterns_are_causal_distributions, B, backends) {
-  ragged_attention<B> r;
-  for (auto const& part : r.parts) {
-    index const n = part.q.rows, keys = part.keys.count();
-    tensor<B> pattern(4 * n, keys);
-    ops::attention_scores<B>(r.shape, part.q, part.keys, pattern.all());
-    ops::masked_softmax<B>(r.shape.mask, n, pattern, pattern.all());
-    std::vector<double> const p = numbers<B>(pattern);
-    for (index row = 0; row < 4 * n; ++row) {
-      double sum = 0;
-      for (index j = 0; j < keys; ++j) {
-        double const weight = p[static_cast<std::size_t>(row * keys + j)];
-        BOOST_TEST(weight >= 0);
-        if (j > part.keys.prefix.rows + row % n) BOOST_TEST(weight == 0.0);
-        sum += weight;
+BOOST_AUTO_TEST_CASE_TEMPLATE(patterns_are_distributions_over_what_is_seen, B, backends) {
+  for (attention_shape const& shape : attention_shapes()) {
+    ragged_attention<B> r(shape);
+    for (auto const& part : r.parts) {
+      index const n = part.q.rows, keys = part.keys.count();
+      tensor<B> pattern(4 * n, keys);
+      ops::attention_scores<B>(r.shape, part.q, part.keys, pattern.all());
+      ops::masked_softmax<B>(r.shape.mask, n, pattern, pattern.all());
+      std::vector<double> const p = numbers<B>(pattern);
+      for (index row = 0; row < 4 * n; ++row) {
+        double sum = 0;
+        for (index j = 0; j < keys; ++j) {
+          double const weight = p[static_cast<std::size_t>(row * keys + j)];
+          BOOST_TEST(weight >= 0);
+          if (!shape.mask.sees(part.keys.prefix.rows + row % n, j)) BOOST_TEST(weight == 0.0);
+          sum += weight;
+        }
+        BOOST_TEST(std::abs(sum - 1) < by_scalar<B>(1e-6, 1e-14));
       }
-      BOOST_TEST(std::abs(sum - 1) < by_scalar<B>(1e-6, 1e-14));
     }
   }
 }
@@ -206,8 +216,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(patterns_are_causal_distributions, B, backends) {
 // Keys from a prefix or from the segment itself.
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_prefix_is_as_good_as_own_keys, B, backends) {
   for (index const d : {5, 16, 64})
-    for (index const n : {2, 9, 70, 150}) {
-      attention_shape const shape{4, 2, d, 0.3};
+    for (auto const& [n, window] :
+         {std::pair<index, index>{2, 0}, {9, 0}, {70, 0}, {150, 0}, {9, 2}, {150, 70}, {150, 5}}) {
+      attention_shape const shape{4, 2, d, 0.3, 0, {window, true}};
       tensor<B> x = random_tensor<B>(n, 8 * d, 70, 2), whole(n, 4 * d);
       auto const part = [&](index first, tensor<B>& z) {
         view<B> const before = x.all().row_range(0, first), own = x.all().row_range(first, n - first);

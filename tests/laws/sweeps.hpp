@@ -41,7 +41,7 @@ pass_results<B> run(transformer<B> const& model, batch<B> const& input) {
   tensor<B> g(ws.rows, model.arch().width);
   for (segment const& s : input.segments) fill_random<B>(g.all().row_range(s.row, s.rows), 99);
   backward(model, hooks, ws, g);
-  return {tensor<B>::clone(ws.readout.norm.out), tensor<B>::clone(ws.readout.logits),
+  return {tensor<B>::clone(ws.readout.features()), tensor<B>::clone(ws.readout.logits),
           tensor<B>::clone(slopes.template get<site::resid_pre>(0))};
 }
 
@@ -72,7 +72,8 @@ template <class B>
 constexpr double pass_tolerance = by_scalar<B>(2e-4, 1e-12);
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(threads_change_no_bit, B, backends) {
-  for (architecture const& a : {wide(llama_like()), wide(gpt2_like())}) {
+  for (architecture a : families()) {
+    a = wide(a);
     transformer<B> const model = tiny_model<B>(a);
     batch<B> const input = batch_of<B>(sequences(a));
     set_threads(1);
@@ -83,7 +84,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(threads_change_no_bit, B, backends) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(segments_equal_single_runs, B, backends) {
   set_threads(2);
-  for (architecture const& a : {wide(llama_like()), wide(gpt2_like())}) {
+  for (architecture a : families()) {
+    a = wide(a);
     transformer<B> const model = tiny_model<B>(a);
     auto const all = sequences(a);
     batch<B> const input = batch_of<B>(all);
@@ -97,7 +99,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(segments_equal_single_runs, B, backends) {
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_cached_prefix_changes_nothing, B, backends) {
   set_threads(2);
   double const tolerance = beside_others(pass_tolerance<B>);
-  for (architecture const& a : {wide(llama_like()), wide(gpt2_like())}) {
+  for (architecture a : decoders()) {
+    a = wide(a);
     transformer<B> const model = tiny_model<B>(a);
     std::vector<token> const ids = random_tokens(90, a.vocabulary, 11);
     pass_results<B> const full = run(model, batch_of<B>({ids}));
@@ -123,7 +126,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_cached_prefix_changes_nothing, B, backends) {
       segment const& s = input.segments[2 * i];
       BOOST_TEST(s.first_position == starts[i]);
       BOOST_TEST_CONTEXT(a.family << ", from position " << starts[i]) {
-        check_close<B>(ws.readout.norm.out.all().row_range(s.row, s.rows),
+        check_close<B>(ws.readout.features().all().row_range(s.row, s.rows),
                        full.out.all().row_range(starts[i], s.rows), tolerance, "final norm");
         check_close<B>(ws.readout.logits.all().row_range(s.row, s.rows),
                        full.logits.all().row_range(starts[i], s.rows), tolerance, "logits");
@@ -181,8 +184,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_workspace_forgets, B, backends) {
   auto const before = gradient();
   forward(model, large, none, used);
   forward(model, large, none, fresh);
-  BOOST_TEST(same_bits<B>(used.readout.norm.out.all(), fresh.readout.norm.out));
+  BOOST_TEST(same_bits<B>(used.readout.features().all(), fresh.readout.features()));
   BOOST_TEST((gradient() == before));
+}
+
+/// A model of which each layer looks back one token: what changes early cannot be seen at the end.
+architecture short_sighted() {
+  architecture a = llama_like();
+  a.family = "short-sighted";
+  a.windows = {2, 2, 2};
+  return a;
 }
 
 std::vector<contrast_pair> some_pairs() {
@@ -233,7 +244,15 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_sweep_equals_the_naive_loop, B, backends) {
         {llama_like(), unit_kind::resid, positions::each, log_odds{}},
         {gpt2_like(), unit_kind::attn, positions::each, probability{}},
         {llama_like(), unit_kind::mlp, positions::all, log_odds{}},
-        {gpt2_like(), unit_kind::neuron, positions::all, log_odds{}}}) {
+        {gpt2_like(), unit_kind::neuron, positions::all, log_odds{}},
+        {gemma_like(), unit_kind::resid, positions::each, log_odds{}},
+        {short_sighted(), unit_kind::resid, positions::each, log_odds{}},
+        {gemma_like(), unit_kind::head, positions::all, log_likelihood{}},
+        {neox_like(), unit_kind::attn, positions::each, log_odds{}},
+        {neox_like(), unit_kind::mlp, positions::each, probability{}},
+        {olmo_like(), unit_kind::head, positions::all, log_odds{}},
+        {bert_like(), unit_kind::resid, positions::each, log_odds{}},
+        {bert_like(), unit_kind::neuron, positions::all, log_odds{}}}) {
     transformer<B> const model = tiny_model<B>(arch);
     for (direction const d : {denoise, noise}) {
       effect_table const table = activation_patching(
@@ -319,9 +338,10 @@ effect_table attributions(transformer<B> const& model, unit_kind kind, index ste
       {.metric = log_odds{}, .direction = denoise, .unit = kind, .at = positions::all, .steps = steps});
 }
 
-// W_O and W_down are linear: what is attributed to heads and neurons adds up to their block.
+// W_O and W_down are linear: what is attributed to heads and neurons adds up to their block, if no norm follows.
 BOOST_AUTO_TEST_CASE_TEMPLATE(attributions_of_parts_add_up, B, backends) {
-  for (architecture const& a : {llama_like(), gpt2_like()}) {
+  for (architecture const& a : families()) {
+    if (norms_output(a)) continue;
     transformer<B> const model = tiny_model<B>(a);
     for (auto const& [part, whole] :
          {std::pair{unit_kind::head, unit_kind::attn}, {unit_kind::neuron, unit_kind::mlp}}) {
@@ -340,7 +360,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(attributions_of_parts_add_up, B, backends) {
 // Sundararajan et al. 2017: integrated along the whole path, the embeddings' attribution is all that the
 // metric moves by. A sum over steps is off by a term that halves when they double.
 BOOST_AUTO_TEST_CASE_TEMPLATE(integrated_gradients_are_complete, B, backends) {
-  for (architecture const& a : {llama_like(), gpt2_like()}) {
+  for (architecture const& a : families()) {
     transformer<B> const model = tiny_model<B>(a);
     double largest = 0;
     auto const off = [&](index steps) {

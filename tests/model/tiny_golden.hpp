@@ -69,7 +69,8 @@ void check_tiny_model(std::string const& family) {
           a.token_types > 0 ? golden.ints("token_type_ids") : std::vector<std::int32_t>{};
       auto const sequences = golden_sequences(golden.ints(prefix + "ids"), types, mask, length);
       batch<B> input;
-      for (golden_sequence const& s : sequences) s.types.empty() ? input.add(s.ids) : input.add(s.ids, s.types);
+      for (golden_sequence const& s : sequences)
+        s.types.empty() ? input.add(s.ids) : input.add(s.ids, s.types);
       std::vector<index> read;  // a classifier's row of each sequence; every row of a language model
       for (segment const& s : input.segments)
         for (index i = 0; i < (a.labels > 0 ? 1 : s.rows); ++i) read.push_back(s.row + i);
@@ -97,9 +98,11 @@ void check_tiny_model(std::string const& family) {
       for (std::size_t s = 0; s < sequences.size(); ++s) {
         if (a.labels > 0) {
           auto const one = [&](tensor<B>& t) { return t.all().row_range(static_cast<index>(s), 1); };
-          check_close<B>("class logits", one(ws.readout.logits), logits.at(sequences[s].row), tolerance_of(logits));
+          check_close<B>("class logits", one(ws.readout.logits), logits.at(sequences[s].row),
+                         tolerance_of(logits));
           golden_tensor const pooler = golden.floats(prefix + "pooler");
-          check_close<B>("pooler", one(ws.readout.features()), pooler.at(sequences[s].row), tolerance_of(pooler));
+          check_close<B>("pooler", one(ws.readout.features()), pooler.at(sequences[s].row),
+                         tolerance_of(pooler));
         } else {
           compare(
               "logits", ws.readout.logits, s, [&](index b, index t) { return logits.at(b, t); },
@@ -140,7 +143,8 @@ void check_tiny_model(std::string const& family) {
       index const m = std::ssize(read);
       tensor<B> g_logits(m, ws.readout.logits.cols()), g_final(m, a.width);
       for (std::size_t i = 0; i < input.segments.size(); ++i) {
-        index const row = a.labels > 0 ? static_cast<index>(i) : input.segments[i].row + input.segments[i].rows - 1;
+        index const row =
+            a.labels > 0 ? static_cast<index>(i) : input.segments[i].row + input.segments[i].rows - 1;
         objective += static_cast<double>(ws.readout.logits.all()(row, k));
         g_logits.all()(row, k) = 1;
       }

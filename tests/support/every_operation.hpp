@@ -189,63 +189,83 @@ void run_rows(operation_results& out) {
   out["scaled_softmax in place"] = x.values();
 }
 
+struct attention_kind {
+  std::string what;
+  double cap;
+  lancet::attention_mask mask;
+};
+
+/// Plain attention, and for one shape windows shorter and longer than a tile, caps, and no mask.
+[[nodiscard]] inline std::vector<attention_kind> attention_kinds(bool all) {
+  std::vector<attention_kind> out{{"", 0, {}}};
+  if (all)
+    out.insert(out.end(), {{" window 5", 0, {5, true}},
+                           {" window 40", 0, {40, true}},
+                           {" cap", 0.7, {}},
+                           {" window 9 and cap", 1.2, {9, true}},
+                           {" full", 0, {0, false}},
+                           {" full and cap", 0.9, {0, false}}});
+  return out;
+}
+
 /// Segments of several lengths, with and without a prefix, in one call.
 template <class B>
 void run_attention(operation_results& out) {
   using namespace lancet;
   for (index const d : {6, 16, 40})
-    for (index const kv_heads : {1, 2, 4}) {
-      attention_shape const s{4, kv_heads, d, 0.4};
-      std::string const name = "attention " + std::to_string(d) + " " + std::to_string(kv_heads);
-      struct rows {
-        index n, prefix;
-      };
-      std::vector<rows> const lengths{{1, 0}, {7, 0}, {70, 0}, {3, 5}, {66, 20}};
-      std::vector<window<B>> own, before, results;
-      std::vector<ops::attention_part<B>> parts;
-      std::vector<ops::attention_gradient<B>> gradients;
-      std::uint64_t seed = 1;
-      for (auto const [n, p] : lengths) {
-        own.emplace_back(n, (4 + 2 * kv_heads) * d, seed++);  // q, k, v side by side
-        before.emplace_back(p, 2 * kv_heads * d, seed++);
-        results.emplace_back(n, 4 * d, seed++);                   // z
-        results.emplace_back(n, 4 * d, seed++);                   // gz
-        results.emplace_back(n, (4 + 2 * kv_heads) * d, seed++);  // gq, gk, gv
+    for (index const kv_heads : {1, 2, 4})
+      for (auto const& [what, cap, mask] : attention_kinds(d == 16 && kv_heads == 2)) {
+        attention_shape const s{4, kv_heads, d, 0.4, cap, mask};
+        std::string const name = "attention " + std::to_string(d) + " " + std::to_string(kv_heads) + what;
+        struct rows {
+          index n, prefix;
+        };
+        std::vector<rows> const lengths{{1, 0}, {7, 0}, {70, 0}, {3, 5}, {66, 20}};
+        std::vector<window<B>> own, before, results;
+        std::vector<ops::attention_part<B>> parts;
+        std::vector<ops::attention_gradient<B>> gradients;
+        std::uint64_t seed = 1;
+        for (auto const [n, p] : lengths) {
+          own.emplace_back(n, (4 + 2 * kv_heads) * d, seed++);  // q, k, v side by side
+          before.emplace_back(p, 2 * kv_heads * d, seed++);
+          results.emplace_back(n, 4 * d, seed++);                   // z
+          results.emplace_back(n, 4 * d, seed++);                   // gz
+          results.emplace_back(n, (4 + 2 * kv_heads) * d, seed++);  // gq, gk, gv
+        }
+        for (std::size_t i = 0; i < lengths.size(); ++i) {
+          view<B> const qkv = own[i].all(), cached = before[i].all(), g = results[3 * i + 2].all();
+          index const q = 4 * d, kv = kv_heads * d;
+          parts.push_back({qkv.col_range(0, q),
+                           {cached.col_range(0, kv), qkv.col_range(q, kv)},
+                           {cached.col_range(kv, kv), qkv.col_range(q + kv, kv)},
+                           results[3 * i].all()});
+          gradients.push_back(
+              {results[3 * i + 1].all(), g.col_range(0, q), g.col_range(q, kv), g.col_range(q + kv, kv)});
+        }
+        ops::attention<B>(s, parts);
+        ops::attention_adjoint<B>(s, parts, gradients);
+        for (std::size_t i = 0; i < lengths.size(); ++i) {
+          out[name + " z " + std::to_string(i)] = results[3 * i].values();
+          out[name + " adjoint " + std::to_string(i)] = results[3 * i + 2].values();
+          // The same in steps.
+          auto const [n, p] = lengths[i];
+          window<B> scores(4 * n, p + n, 50), z(n, 4 * d, 51), gp(4 * n, p + n, 52),
+              g(n, (4 + 2 * kv_heads) * d, 53);
+          ops::attention_scores<B>(s, parts[i].q, parts[i].keys, scores.all());
+          out[name + " scores " + std::to_string(i)] = scores.values();
+          ops::masked_softmax<B>(s.mask, n, scores, scores.all());
+          out[name + " pattern " + std::to_string(i)] = scores.values();
+          ops::attention_mix<B>(s, scores, parts[i].values, z.all());
+          out[name + " mix " + std::to_string(i)] = z.values();
+          index const q = 4 * d, kv = kv_heads * d;
+          ops::attention_mix_adjoint<B>(s, gradients[i].gz, scores, parts[i].values, gp.all(),
+                                        g.all().col_range(q + kv, kv));
+          ops::softmax_adjoint<B>(scores, gp.all());
+          ops::attention_scores_adjoint<B>(s, gp, parts[i].q, parts[i].keys, g.all().col_range(0, q),
+                                           g.all().col_range(q, kv));
+          out[name + " steps adjoint " + std::to_string(i)] = g.values();
+        }
       }
-      for (std::size_t i = 0; i < lengths.size(); ++i) {
-        view<B> const qkv = own[i].all(), cached = before[i].all(), g = results[3 * i + 2].all();
-        index const q = 4 * d, kv = kv_heads * d;
-        parts.push_back({qkv.col_range(0, q),
-                         {cached.col_range(0, kv), qkv.col_range(q, kv)},
-                         {cached.col_range(kv, kv), qkv.col_range(q + kv, kv)},
-                         results[3 * i].all()});
-        gradients.push_back(
-            {results[3 * i + 1].all(), g.col_range(0, q), g.col_range(q, kv), g.col_range(q + kv, kv)});
-      }
-      ops::attention<B>(s, parts);
-      ops::attention_adjoint<B>(s, parts, gradients);
-      for (std::size_t i = 0; i < lengths.size(); ++i) {
-        out[name + " z " + std::to_string(i)] = results[3 * i].values();
-        out[name + " adjoint " + std::to_string(i)] = results[3 * i + 2].values();
-        // The same in steps.
-        auto const [n, p] = lengths[i];
-        window<B> scores(4 * n, p + n, 50), z(n, 4 * d, 51), gp(4 * n, p + n, 52),
-            g(n, (4 + 2 * kv_heads) * d, 53);
-        ops::attention_scores<B>(s, parts[i].q, parts[i].keys, scores.all());
-        out[name + " scores " + std::to_string(i)] = scores.values();
-        ops::masked_softmax<B>(s.mask, n, scores, scores.all());
-        out[name + " pattern " + std::to_string(i)] = scores.values();
-        ops::attention_mix<B>(s, scores, parts[i].values, z.all());
-        out[name + " mix " + std::to_string(i)] = z.values();
-        index const q = 4 * d, kv = kv_heads * d;
-        ops::attention_mix_adjoint<B>(s, gradients[i].gz, scores, parts[i].values, gp.all(),
-                                      g.all().col_range(q + kv, kv));
-        ops::softmax_adjoint<B>(scores, gp.all());
-        ops::attention_scores_adjoint<B>(s, gp, parts[i].q, parts[i].keys, g.all().col_range(0, q),
-                                         g.all().col_range(q, kv));
-        out[name + " steps adjoint " + std::to_string(i)] = g.values();
-      }
-    }
 }
 
 template <class B>

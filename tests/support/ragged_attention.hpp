@@ -10,14 +10,26 @@
 
 namespace lancet_test {
 
+/// The same heads under every kind of mask and cap.
+[[nodiscard]] inline std::vector<lancet::attention_shape> attention_shapes() {
+  lancet::attention_shape const plain{4, 2, 5, 0.45};
+  std::vector<lancet::attention_shape> out(5, plain);
+  out[1].mask.window = 3;
+  out[2].mask.causal = false;
+  out[3].cap = 0.8;
+  out[4].mask.window = 1;
+  out[4].cap = 2;
+  return out;
+}
+
 template <class B>
 struct ragged_attention {
-  lancet::attention_shape shape{4, 2, 5, 0.45};
+  lancet::attention_shape shape;
   std::vector<lancet::tensor<B>> qkv, cached, z, gz, g;
   std::vector<lancet::ops::attention_part<B>> parts;
   std::vector<lancet::ops::attention_gradient<B>> gradients;
 
-  ragged_attention() {
+  explicit ragged_attention(lancet::attention_shape s = {4, 2, 5, 0.45}) : shape(s) {
     struct lengths {
       index own, prefix;
     };

@@ -41,31 +41,32 @@ class gradient_recorder {
   value_shelf<B> shelf_;
 };
 
-/// Adds (k/m)·(source − base) to the embeddings of every prompt.
+/// Adds (k/m)·(source − base) to the embedded tokens of every prompt, as they enter layer 0.
 template <class B>
 class embedding_path {
  public:
-  using edits = sites<site::embed>;
+  using edits = sites<site::resid_pre>;
   embedding_path(tensor<B> const& difference, double share) : difference_(difference), share_(share) {}
   [[nodiscard]] layer_span layers() const { return {0, 0}; }
-  void on(site::embed, view<B> value, place const&) {
+  void on(site::resid_pre, view<B> value, place const&) {
     ops::axpy<B>(static_cast<typename B::scalar>(share_), difference_, value);
   }
-  void adjoint(site::embed, view<B>, place const&) {}
+  void adjoint(site::resid_pre, view<B>, place const&) {}
 
  private:
   tensor<B> const& difference_;
   double share_;
 };
 
-/// source − base embeddings of every row of the batch: [R, D]; rows of the answer's tokens are equal in both.
+/// source − base of every row of the batch as it enters layer 0: [R, D]; rows of the answer's tokens are equal in
+/// both.
 template <class B, class Arch>
 [[nodiscard]] tensor<B> embedding_difference(transformer<B, Arch> const& model,
                                              std::span<contrast_pair const> group,
                                              attribution_options const& options,
-                                             std::vector<prompt> const& prompts, index rows) {
-  tensor<B> out(rows, model.arch().width), base(rows, model.arch().width);
-  std::vector<index> source_ids, base_ids;
+                                             std::vector<prompt> const& prompts, batch<B> const& input,
+                                             workspace<B>& ws) {
+  std::vector<token> source_ids, base_ids;
   for (prompt const& p : prompts) {
     contrast_pair const& pair = group[static_cast<std::size_t>(p.queries.front().example)];
     std::vector<token> const& other = options.direction == denoise ? pair.clean : pair.corrupted;
@@ -74,9 +75,13 @@ template <class B, class Arch>
       source_ids.push_back(i < other.size() ? other[i] : p.tokens[i]);
     }
   }
-  model.weights().embedding.gather(source_ids, out.all());
-  model.weights().embedding.gather(base_ids, base.all());
-  ops::axpy<B>(-1, base, out.all());
+  hook_table<B> none;
+  forward_pass<B, Arch, hook_table<B>> pass(model, none, ws, pass_kind::forward);
+  pass.begin(input.segments, input.prefixes);
+  pass.embed(source_ids);
+  tensor<B> out = tensor<B>::clone(ws.layer(0).resid_pre);
+  pass.embed(base_ids);
+  ops::axpy<B>(-1, ws.layer(0).resid_pre, out.all());
   return out;
 }
 
@@ -161,7 +166,7 @@ template <class B, class Arch>
     plan.examples = std::ssize(group);
 
     tensor<B> path;  // [R, D] source − base embeddings
-    if (options.steps > 0) path = detail::embedding_difference(model, group, options, prompts, input.rows());
+    if (options.steps > 0) path = detail::embedding_difference(model, group, options, prompts, input, ws);
     index const passes = std::max<index>(1, options.steps);
     for (index k = 1; k <= passes; ++k) {
       detail::gradient_recorder<B> recorder(site);

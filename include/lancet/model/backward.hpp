@@ -46,7 +46,7 @@ class backward_pass {
       B::copy(ws_.g_resid, ws_.g_out.all());
     }
     mlp_block(l, v, w);
-    if constexpr (H::template lists_backward<site::resid_mid>) hooks_.template fire_adjoint<site::resid_mid, B>(ws_.keeps, ws_.g_resid.all(), at(l));
+    if constexpr (H::template lists_backward<site::resid_mid>) if (arch_.residual == residual_kind::serial) hooks_.template fire_adjoint<site::resid_mid, B>(ws_.keeps, ws_.g_resid.all(), at(l));
     if (norms_stream(arch_)) through_post_norm(v.mid_sum, w.attn_post_norm, v.attn_post, ws_.g_resid);
     attention_block(l, v, w);
     if constexpr (H::template lists_backward<site::resid_pre>) hooks_.template fire_adjoint<site::resid_pre, B>(ws_.keeps, ws_.g_resid.all(), at(l));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lancet/hooks/hook_table.hpp"
+#include "lancet/model/absent_sites.hpp"
 #include "lancet/model/read_out.hpp"
 #include "lancet/model/split_inputs.hpp"
 
@@ -303,26 +304,17 @@ class forward_pass {
 
   /// A hook on a site that this architecture lacks would never fire: refused here.
   void require_sites() const {
-    auto const refuse = [&]<class S>(S, char const* why) {
-      if constexpr (listened<H, S>)
+    [&]<class... S>(sites<S...>) { (require_site<S>(), ...); }(all_sites{});
+    refuse_split_conflicts<H>(hooks_, arch_.layers);
+  }
+
+  template <class S>
+  void require_site() const {
+    if constexpr (listened<H, S>)
+      if (char const* const why = absent_because(arch_, S::id))
         for (index l = 0; l <= arch_.layers; ++l)  // what lies behind the last layer has its number
           if (hooks_.template wants<S>(l))
             throw usage_error("hooks: site " + std::string(name(S::id)) + " does not exist in " + arch_.family + ": " + why);
-    };
-    if (arch_.mlp != mlp_kind::gated) {
-      refuse(site::mlp_up{}, "its MLP has no gate");
-      refuse(site::linear<proj::gate>{}, "its MLP has no gate; the only input projection is linear<up>");
-    }
-    if (!norms_input(arch_)) {
-      refuse(site::attn_scale{}, "no norm stands before its attention");
-      refuse(site::attn_norm{}, "no norm stands before its attention; see attn_in");
-      refuse(site::mlp_scale{}, "no norm stands before its MLP");
-      refuse(site::mlp_norm{}, "no norm stands before its MLP; see mlp_in");
-    }
-    if (!arch_.final_norm) refuse(site::final_scale{}, "no norm stands before its unembedding");
-    if (arch_.residual == residual_kind::parallel)
-      refuse(site::resid_mid{}, "attention and MLP both read resid_pre");
-    refuse_split_conflicts<H>(hooks_, arch_.layers);
   }
 
   transformer<B, Arch> const& model_;

@@ -35,7 +35,7 @@ inline constexpr bool is_independent = requires {
 
 /// Below every number.
 template <class T>
-inline constexpr T lowest = -std::numeric_limits<T>::infinity();
+inline constexpr T lowest = std::numeric_limits<T>::lowest();
 
 /// One value a warp.
 template <class T>
