@@ -15,6 +15,10 @@
 
 namespace lancet_test {
 
+/// The families that there are reference values of.
+inline constexpr char const* tiny_families[] = {"gpt2",   "llama",    "mistral", "qwen2", "qwen3",
+                                                "gemma2", "gpt_neox", "phi3",    "bert"};
+
 /// One sequence of a golden batch: the batch's row, and which of its columns are tokens.
 struct golden_sequence {
   lancet::index row;

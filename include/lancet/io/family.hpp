@@ -23,14 +23,15 @@ struct family_row {
 };
 
 inline constexpr family_row families[] = {
-    {"llama", describe_llama},       {"mistral", describe_mistral},  {"qwen2", describe_qwen2},
-    {"qwen3", describe_qwen3},       {"gemma2", describe_gemma2},    {"gemma3_text", describe_gemma3},
-    {"phi3", describe_phi3},         {"olmo2", describe_olmo2},      {"gpt2", describe_gpt2},
-    {"gpt_neox", describe_gpt_neox}, {"bert", describe_bert},        {"roberta", describe_roberta},
+    {"llama", describe_llama},         {"mistral", describe_mistral}, {"qwen2", describe_qwen2},
+    {"qwen3", describe_qwen3},         {"gemma2", describe_gemma2},   {"gemma3_text", describe_gemma3},
+    {"phi3", describe_phi3},           {"olmo2", describe_olmo2},     {"gpt2", describe_gpt2},
+    {"gpt_neox", describe_gpt_neox},   {"bert", describe_bert},       {"roberta", describe_roberta},
     {"xlm-roberta", describe_roberta},
 };
 
-[[noreturn]] inline void unknown_family(std::string const& where, std::string const& family, auto const& known) {
+[[noreturn]] inline void unknown_family(std::string const& where, std::string const& family,
+                                        auto const& known) {
   std::string names;
   for (auto const name : known) names += (names.empty() ? "" : ", ") + std::string(name);
   throw file_error(where, "got architecture '" + family + "', expected one of: " + names);
@@ -46,7 +47,9 @@ inline void read_rope_factors(gguf_file const& file, gguf_keys const& k, rope_se
       read_rows(fits, 0, 1, values);
       out.assign(values.begin(), values.end());
       for (double const v : out)
-        if (!(v > 0)) throw file_error(file.path(), std::string(name) + ": got " + std::to_string(v) + ", expected positive numbers");
+        if (!(v > 0))
+          throw file_error(file.path(),
+                           std::string(name) + ": got " + std::to_string(v) + ", expected positive numbers");
       static_cast<void>(t);
     }
     return out;
@@ -56,15 +59,18 @@ inline void read_rope_factors(gguf_file const& file, gguf_keys const& k, rope_se
     r.divisors = read("rope_factors_short.weight");
     r.long_divisors = read("rope_factors_long.weight");
     if (r.divisors.empty() != r.long_divisors.empty())
-      throw file_error(file.path(), "has one of rope_factors_short.weight and rope_factors_long.weight, expected both");
+      throw file_error(file.path(),
+                       "has one of rope_factors_short.weight and rope_factors_long.weight, expected both");
   }
   if (!r.divisors.empty()) {
     if (r.scaling != rope_scaling::none)
-      throw file_error(file.path(), k.key("rope.scaling.type") + ": got another scaling beside factors for each pair");
+      throw file_error(file.path(),
+                       k.key("rope.scaling.type") + ": got another scaling beside factors for each pair");
     r.scaling = rope_scaling::factors;
     r.magnitude = k.value<double>("rope.scaling.attn_factor", 1);
   } else if (k.value<std::string>("rope.scaling.type", "none") == "longrope") {
-    throw file_error(file.path(), k.key("rope.scaling.type") + ": got 'longrope' without tensor rope_factors_short.weight");
+    throw file_error(file.path(), k.key("rope.scaling.type") +
+                                      ": got 'longrope' without tensor rope_factors_short.weight");
   }
 }
 

@@ -124,7 +124,8 @@ class weight_filler {
   }
 
   /// [out, in] from parts stacked in order.
-  [[nodiscard]] typename B::weight matrix(std::vector<std::string> const& names, index out, index in, index l) {
+  [[nodiscard]] typename B::weight matrix(std::vector<std::string> const& names, index out, index in,
+                                          index l) {
     return typename B::weight(to_tensor(stacked(names, out, in, l, ".weight"), out, in));
   }
 
@@ -136,8 +137,8 @@ class weight_filler {
   }
 
   /// Rows of the parts one after the other: [out, in] of weights, [out, 1] of biases.
-  [[nodiscard]] std::vector<float> stacked(std::vector<std::string> const& names, index out, index in, index l,
-                                           char const* suffix) {
+  [[nodiscard]] std::vector<float> stacked(std::vector<std::string> const& names, index out, index in,
+                                           index l, char const* suffix) {
     bool const weight = suffix == std::string_view(".weight");
     bool const turned = model_.names.transposed && weight && names[0].find("{}") != std::string::npos;
     std::vector<float> all;
@@ -145,10 +146,13 @@ class weight_filler {
     for (std::size_t i = 0; i < names.size(); ++i) {
       index const count = part_rows(i, names.size(), out);
       std::string const name = at_layer(names[i], l) + suffix;
-      std::vector<float> part = read(!weight ? take(name, count, 0) : turned ? take(name, in, count) : take(name, count, in));
+      std::vector<float> part = read(!weight  ? take(name, count, 0)
+                                     : turned ? take(name, in, count)
+                                              : take(name, count, in));
       if (turned) part = turn(part, in, count);
       if (model_.names.interleaved_query && names.size() == 3 && i < 2) part = half_split(part, in);
-      if (model_.names.qkv_rows == row_order::per_head && &names == &model_.names.qkv) part = by_kind(part, in);
+      if (model_.names.qkv_rows == row_order::per_head && &names == &model_.names.qkv)
+        part = by_kind(part, in);
       if (names.size() == 1) return part;
       all.insert(all.end(), part.begin(), part.end());
     }
@@ -188,7 +192,8 @@ class weight_filler {
     std::vector<float> out(x.size());
     for (index kind = 0; kind < 3; ++kind)
       for (index h = 0; h < heads; ++h)
-        std::copy_n(x.begin() + (h * 3 + kind) * d * cols, d * cols, out.begin() + (kind * heads + h) * d * cols);
+        std::copy_n(x.begin() + (h * 3 + kind) * d * cols, d * cols,
+                    out.begin() + (kind * heads + h) * d * cols);
     return out;
   }
 

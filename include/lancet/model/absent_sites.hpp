@@ -14,7 +14,8 @@ template <class Arch>
     case site_id::mlp_up:
       return a.mlp == mlp_kind::plain ? "its MLP has no gate" : nullptr;
     case site_id::linear_gate:
-      return a.mlp == mlp_kind::plain ? "its MLP has no gate; the only input projection is linear<up>" : nullptr;
+      return a.mlp == mlp_kind::plain ? "its MLP has no gate; the only input projection is linear<up>"
+                                      : nullptr;
     case site_id::attn_scale:
     case site_id::attn_norm:
       return norms_input(a) ? nullptr : "no norm stands before its attention; see attn_in";

@@ -57,10 +57,10 @@ struct architecture {
   rope_settings rope = {};        ///< of layers without a window, or of all
   rope_settings local_rope = {};  ///< of layers with a window, where these differ (Gemma 3); else dims = 0
 
-  bool causal = true;              ///< false: every token sees every token (encoders)
+  bool causal = true;               ///< false: every token sees every token (encoders)
   std::vector<index> windows = {};  ///< of each layer, 0: all earlier keys; empty: no layer has one
-  double score_scale = 0;          ///< usually 1/√d
-  double score_cap = 0;            ///< see attention_shape
+  double score_scale = 0;           ///< usually 1/√d
+  double score_cap = 0;             ///< see attention_shape
   qk_norm_kind qk_norm = qk_norm_kind::none;
 
   mlp_kind mlp = mlp_kind::gated;
@@ -70,9 +70,9 @@ struct architecture {
   head_kind head = head_kind::none;
   activation_kind head_activation = activation_kind::tanh;
   bool head_norm = false;
-  index labels = 0;            ///< a classifier's classes; 0: the outputs are the vocabulary's tokens
+  index labels = 0;              ///< a classifier's classes; 0: the outputs are the vocabulary's tokens
   bool labels_of_first = false;  ///< which row a classifier reads: a sequence's first (encoders) or last
-  double logit_cap = 0;        ///< logits become cap·tanh(logits / cap); 0: as they are
+  double logit_cap = 0;          ///< logits become cap·tanh(logits / cap); 0: as they are
   bool tied_unembedding = true;
 };
 

@@ -154,7 +154,6 @@ class backward_pass {
   /// g_resid += the gradient through one branch's norm, from ws.g_norm.
   template <class In, class Scale, class Norm>
   void norm_adjoint(index l, tensor<B>& residual, tensor<B>& own_input, norm_values<B>& values, norm_weights<B> const& w) {
-    if constexpr (H::template lists_backward<Norm>) hooks_.template fire_adjoint<Norm, B>(ws_.keeps, ws_.g_norm.all(), at(l));
     bool own = false;
     if constexpr (listened<H, In>) own = hooks_.template wants<In>(l);
     if (!norms_input(arch_)) {
@@ -162,6 +161,7 @@ class backward_pass {
       ops::axpy<B>(1, ws_.g_norm, ws_.g_resid.all());
       return;
     }
+    if constexpr (H::template lists_backward<Norm>) hooks_.template fire_adjoint<Norm, B>(ws_.keeps, ws_.g_norm.all(), at(l));
     const_view<B> const in = own ? own_input.all() : residual.all();
     ops::norm_apply_adjoint<B>(ws_.g_norm, in, values.mean, values.scale, w.weight, ws_.g_norm.all(), ws_.g_scale.all());
     if constexpr (H::template lists_backward<Scale>) hooks_.template fire_adjoint<Scale, B>(ws_.keeps, ws_.g_scale.all(), at(l));

@@ -287,7 +287,7 @@ class forward_pass {
       next += s.rows;
       if (s.prefix < 0) continue;
       if (!arch_.causal)
-        throw usage_error("forward: got a segment that continues a prefix, which " + arch_.family + " cannot: its tokens see those after them");
+        throw usage_error("forward: got a segment that continues a prefix, which " + std::string(arch_.family) + " cannot: its tokens see those after them");
       if (s.prefix >= std::ssize(ws_.prefixes))
         fail_expected("forward", "prefix " + std::to_string(s.prefix), "one of the batch's " + std::to_string(ws_.prefixes.size()));
       kv_cache<B> const& cached = *ws_.prefixes[static_cast<std::size_t>(s.prefix)];
@@ -314,7 +314,7 @@ class forward_pass {
       if (char const* const why = absent_because(arch_, S::id))
         for (index l = 0; l <= arch_.layers; ++l)  // what lies behind the last layer has its number
           if (hooks_.template wants<S>(l))
-            throw usage_error("hooks: site " + std::string(name(S::id)) + " does not exist in " + arch_.family + ": " + why);
+            throw usage_error("hooks: site " + std::string(name(S::id)) + " does not exist in " + std::string(arch_.family) + ": " + why);
   }
 
   transformer<B, Arch> const& model_;

@@ -102,8 +102,9 @@ class readout {
     }
     for (token_query const& q : plan.queries)
       if (sparse(q))
-        ops::axpy<B>(static_cast<T>(weights[static_cast<std::size_t>(q.example)] * q.coefficient * slope_[slot(q)]),
-                     rows_.all().row_range(position_.at(q.id), 1), g_final.all().row_range(q.row, 1));
+        ops::axpy<B>(
+            static_cast<T>(weights[static_cast<std::size_t>(q.example)] * q.coefficient * slope_[slot(q)]),
+            rows_.all().row_range(position_.at(q.id), 1), g_final.all().row_range(q.row, 1));
   }
 
  private:

@@ -32,10 +32,10 @@ struct projection {
 template <class B>
 struct layer_weights {
   norm_weights<B> attn_norm;
-  projection<B> qkv;          // [H·d + 2·G·d, D]: queries, keys, values
-  norm_weights<B> q_norm;     // of a head [1, d], or of all [1, H·d]
-  norm_weights<B> k_norm;     // [1, d] or [1, G·d]
-  projection<B> o;            // [D, H·d]
+  projection<B> qkv;       // [H·d + 2·G·d, D]: queries, keys, values
+  norm_weights<B> q_norm;  // of a head [1, d], or of all [1, H·d]
+  norm_weights<B> k_norm;  // [1, d] or [1, G·d]
+  projection<B> o;         // [D, H·d]
   norm_weights<B> attn_post_norm;
   norm_weights<B> mlp_norm;
   projection<B> mlp_in;  // gated [2·F, D]: gate, up; plain [F, D]

@@ -7,6 +7,7 @@
 
 #include "lancet/hooks/keep.hpp"
 #include "lancet/model/transformer.hpp"
+#include "lancet/ops/attention.hpp"
 #include "lancet/ops/rope.hpp"
 
 namespace lancet {
@@ -59,12 +60,12 @@ struct layer_values {
   norm_values<B> attn_norm;
   norm_values<B> split_norm;  // of each head's input, heads one after the other: [R·(H + 2·G), …]
   qk_norm_values<B> q_norm, k_norm;
-  tensor<B> qkv;              // [R, H·d + 2·G·d] after rotation
-  tensor<B> z;                // [R, H·d]
-  tensor<B> head_out;         // [R, H·D] where hooked
-  tensor<B> attn_sum;         // [R, D] where a norm follows; attn_out otherwise
+  tensor<B> qkv;       // [R, H·d + 2·G·d] after rotation
+  tensor<B> z;         // [R, H·d]
+  tensor<B> head_out;  // [R, H·D] where hooked
+  tensor<B> attn_sum;  // [R, D] where a norm follows; attn_out otherwise
   post_norm_values<B> attn_post;
-  tensor<B> attn_out;         // [R, D]
+  tensor<B> attn_out;                       // [R, D]
   std::vector<pattern_values<B>> patterns;  // one a segment where hooked
   tensor<B> mid_sum;                        // [R, D] where a norm stands on the stream; resid_mid otherwise
   tensor<B> resid_mid;                      // [R, D]
@@ -106,15 +107,15 @@ template <class Arch, class B>
 /// Rows that are read out after the last layer.
 template <class B>
 struct readout_values {
-  std::vector<index> rows;    // M rows of the batch
-  tensor<B> resid;            // [M, D] before the final norm
-  norm_values<B> norm;        // norm.out [M, D]; equals resid where there is no final norm
-  tensor<B> head_pre;         // [M, D] where there is a head: W·norm.out + b
-  tensor<B> head_post;        // [M, D] its activation
-  tensor<B> head_norm;        // [M, D] where the head has one
+  std::vector<index> rows;  // M rows of the batch
+  tensor<B> resid;          // [M, D] before the final norm
+  norm_values<B> norm;      // norm.out [M, D]; equals resid where there is no final norm
+  tensor<B> head_pre;       // [M, D] where there is a head: W·norm.out + b
+  tensor<B> head_post;      // [M, D] its activation
+  tensor<B> head_norm;      // [M, D] where the head has one
   post_norm_values<B> head_norm_values;
-  tensor<B> logits;           // [M, C] where asked for
-  tensor<B> uncapped;         // [M, C] logits / cap before the cap, where there is one
+  tensor<B> logits;    // [M, C] where asked for
+  tensor<B> uncapped;  // [M, C] logits / cap before the cap, where there is one
   enum class last { norm, head, head_norm } features_are = last::norm;
 
   /// What the unembedding reads: [M, D].
@@ -155,10 +156,10 @@ struct workspace {
   tensor<B> g_heads;   // [R, H·d] or [R, G·d], after and before the norm of queries and keys
   tensor<B> g_heads_in;
   tensor<B> g_heads_scale;
-  tensor<B> g_z;       // [R, H·d]
-  tensor<B> g_wide;    // [R, H·D] or [R, (H + 2·G)·D] where head_out or split inputs are hooked
-  tensor<B> g_mlp;     // [R, 2·F] or [R, F]
-  tensor<B> g_post;    // [R, F]
+  tensor<B> g_z;     // [R, H·d]
+  tensor<B> g_wide;  // [R, H·D] or [R, (H + 2·G)·D] where head_out or split inputs are hooked
+  tensor<B> g_mlp;   // [R, 2·F] or [R, F]
+  tensor<B> g_post;  // [R, F]
   std::vector<ops::attention_part<B>> parts;
   std::vector<ops::attention_gradient<B>> part_gradients;
 };

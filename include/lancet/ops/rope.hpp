@@ -37,7 +37,8 @@ struct rope_table {
       angles const& known = up_to(last);
       for (index p = s.first_position; p < last; ++p, ++row) {
         std::copy_n(known.turned.begin() + p * settings.dims, half, host_.begin() + row * half);
-        std::copy_n(known.turned.begin() + p * settings.dims + half, half, host_.begin() + (rows + row) * half);
+        std::copy_n(known.turned.begin() + p * settings.dims + half, half,
+                    host_.begin() + (rows + row) * half);
       }
     }
     B::upload(host_.data(), cosine.all());

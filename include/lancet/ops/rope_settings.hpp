@@ -21,16 +21,17 @@ struct rope_settings {
   index dims = 0;  ///< of head_dim, even
   double base = 10000;
   rope_scaling scaling = rope_scaling::none;
-  double factor = 1;           ///< how many times longer the context has become
-  double original = 0;         ///< the context of the first training
-  double low_frequency = 1;    ///< llama3: turns in the original context below which all is stretched
-  double high_frequency = 4;   ///< llama3: and above which nothing is
-  double beta_fast = 32;       ///< yarn: the same two, in turns
-  double beta_slow = 1;        ///< yarn
-  bool truncate = true;        ///< yarn: to whole pairs
-  double magnitude = 1;        ///< cosines and sines are multiplied by it
-  std::vector<double> divisors = {};       ///< factors: of each pair's frequency, dims / 2 of them
-  std::vector<double> long_divisors = {};  ///< factors: those of sequences longer than `original`; empty: the same
+  double factor = 1;                  ///< how many times longer the context has become
+  double original = 0;                ///< the context of the first training
+  double low_frequency = 1;           ///< llama3: turns in the original context below which all is stretched
+  double high_frequency = 4;          ///< llama3: and above which nothing is
+  double beta_fast = 32;              ///< yarn: the same two, in turns
+  double beta_slow = 1;               ///< yarn
+  bool truncate = true;               ///< yarn: to whole pairs
+  double magnitude = 1;               ///< cosines and sines are multiplied by it
+  std::vector<double> divisors = {};  ///< factors: of each pair's frequency, dims / 2 of them
+  std::vector<double> long_divisors =
+      {};  ///< factors: those of sequences longer than `original`; empty: the same
 
   /// Sequences of equal regime share their frequencies; most settings have one.
   [[nodiscard]] index regime(index length) const {
@@ -63,7 +64,8 @@ struct rope_settings {
       case rope_scaling::linear:
         return factor;
       case rope_scaling::yarn: {
-        double const kept = 1 - std::clamp((static_cast<double>(i) - yarn_pair(beta_fast, true)) / yarn_span(), 0.0, 1.0);
+        double const kept =
+            1 - std::clamp((static_cast<double>(i) - yarn_pair(beta_fast, true)) / yarn_span(), 0.0, 1.0);
         return 1 / (kept + (1 - kept) / factor);
       }
       case rope_scaling::llama3: {
@@ -82,7 +84,8 @@ struct rope_settings {
 
   /// The pair that makes `turns` turns in the original context, within the pairs there are.
   [[nodiscard]] double yarn_pair(double turns, bool lower) const {
-    double pair = static_cast<double>(dims) * std::log(original / (turns * 2 * std::numbers::pi)) / (2 * std::log(base));
+    double pair = static_cast<double>(dims) * std::log(original / (turns * 2 * std::numbers::pi)) /
+                  (2 * std::log(base));
     if (truncate) pair = lower ? std::floor(pair) : std::ceil(pair);
     return lower ? std::max(pair, 0.0) : std::min(pair, static_cast<double>(dims) - 1);
   }

@@ -223,8 +223,8 @@ LANCET_DEVICE_OPERATION::attention_scores(attention_shape const& s, in q, lancet
                                           out scores) {
   detail::for_elements<Runtime>(
       "attention_scores", scores.rows, scores.cols,
-      kernel::head_products<S>{q.rows, s.group(), s.head_dim, static_cast<S>(s.scale), static_cast<S>(s.cap), q,
-                               detail::on_device(keys), scores});
+      kernel::head_products<S>{q.rows, s.group(), s.head_dim, static_cast<S>(s.scale), static_cast<S>(s.cap),
+                               q, detail::on_device(keys), scores});
 }
 LANCET_DEVICE_OPERATION::attention_scores_adjoint(attention_shape const& s, in gs, in q,
                                                   lancet::key_rows<B> const& keys, out gq, out gk) {
@@ -235,7 +235,8 @@ LANCET_DEVICE_OPERATION::attention_scores_adjoint(attention_shape const& s, in g
     detail::for_elements<Runtime>(
         "attention_scores_adjoint (cap)", gs.rows, gs.cols,
         kernel::uncapped_gradient<S>{
-            {q.rows, s.group(), s.head_dim, factor, static_cast<S>(s.cap), q, detail::on_device(keys), to}, gs});
+            {q.rows, s.group(), s.head_dim, factor, static_cast<S>(s.cap), q, detail::on_device(keys), to},
+            gs});
     gs = to;
   }
   detail::for_elements<Runtime>(
@@ -260,9 +261,9 @@ LANCET_DEVICE_OPERATION::attention_mix(attention_shape const& s, in pattern,
 }
 LANCET_DEVICE_OPERATION::attention_mix_adjoint(attention_shape const& s, in gz, in pattern,
                                                lancet::key_rows<B> const& values, out gp, out gv) {
-  detail::for_elements<Runtime>(
-      "attention_mix_adjoint (pattern)", gp.rows, gp.cols,
-      kernel::head_products<S>{gz.rows, s.group(), s.head_dim, S(1), S(0), gz, detail::on_device(values), gp});
+  detail::for_elements<Runtime>("attention_mix_adjoint (pattern)", gp.rows, gp.cols,
+                                kernel::head_products<S>{gz.rows, s.group(), s.head_dim, S(1), S(0), gz,
+                                                         detail::on_device(values), gp});
   detail::for_elements<Runtime>(
       "attention_mix_adjoint (values)", gv.rows, gv.cols,
       kernel::weighted_queries<S>{gz.rows, s.group(), s.head_dim, S(1), pattern, gz, gv});

@@ -157,7 +157,8 @@ void attention_adjoint(attention_shape const& s, std::span<ops::attention_part<B
     for (index h = kv / d * s.group(); h < (kv / d + 1) * s.group(); ++h)
       for (index first = 0; first < n; first += block) {
         index const rows = std::min(block, n - first), head = h * d;
-        index const seen = s.mask.seen(before + first + rows - 1, keys).last;  // the block sees none after these
+        index const seen =
+            s.mask.seen(before + first + rows - 1, keys).last;  // the block sees none after these
         index const own = seen - before;
         T const* const q = part.q.row(first) + head;
         T const* const gz = gradient.gz.row(first) + head;

@@ -67,7 +67,8 @@ inline void masked_language_model(model_description& m, config const& c, std::st
 }
 
 /// A classifier over the first token: tanh(W·x + b), then the classes.
-inline void classifier(model_description& m, tensor_table const& tensors, std::string dense, std::string classes) {
+inline void classifier(model_description& m, tensor_table const& tensors, std::string dense,
+                       std::string classes) {
   m.arch.head_activation = activation_kind::tanh;
   m.arch.labels = tensors.at(classes + ".weight").rows();
   m.arch.labels_of_first = true;
@@ -78,9 +79,10 @@ inline void classifier(model_description& m, tensor_table const& tensors, std::s
 }
 
 [[noreturn]] inline void no_head(config const& c, char const* family) {
-  throw file_error(c.where, std::string(family) +
-                                ": the weights hold neither a masked-language-model head nor a classifier, without which "
-                                "an encoder has no outputs");
+  throw file_error(
+      c.where, std::string(family) +
+                   ": the weights hold neither a masked-language-model head nor a classifier, without which "
+                   "an encoder has no outputs");
 }
 
 [[nodiscard]] inline model_description describe_bert(config const& c, tensor_table const& tensors) {
@@ -89,7 +91,8 @@ inline void classifier(model_description& m, tensor_table const& tensors, std::s
     std::string const head = "cls.predictions.";
     masked_language_model(m, c, head + "transform.dense", head + "transform.LayerNorm", head + "bias",
                           head + "decoder", "bert.pooler.dense");
-    m.names.ignored.insert(m.names.ignored.end(), {"cls.seq_relationship.weight", "cls.seq_relationship.bias"});
+    m.names.ignored.insert(m.names.ignored.end(),
+                           {"cls.seq_relationship.weight", "cls.seq_relationship.bias"});
   } else if (tensors.find("classifier.weight")) {
     classifier(m, tensors, "bert.pooler.dense", "classifier");
   } else {

@@ -44,14 +44,16 @@ struct config {
   void require(char const* key, nlohmann::json const& neutral) const {
     auto const* const v = find(json, key);
     if (v && !v->is_null() && *v != neutral)
-      fail(key, v->dump(), neutral.dump() + " (anything else changes what the model computes, and is not supported)");
+      fail(key, v->dump(),
+           neutral.dump() + " (anything else changes what the model computes, and is not supported)");
   }
   [[noreturn]] void fail(char const* key, std::string const& got, std::string const& expected) const {
     throw file_error(where, std::string(key) + ": got " + got + ", expected " + expected);
   }
 };
 
-[[nodiscard]] inline activation_kind activation_of(config const& c, char const* key, std::string const& otherwise) {
+[[nodiscard]] inline activation_kind activation_of(config const& c, char const* key,
+                                                   std::string const& otherwise) {
   std::string const name = c.value<std::string>(key, otherwise);
   if (name == "silu" || name == "swish") return activation_kind::silu;
   if (name == "gelu") return activation_kind::gelu;
@@ -60,11 +62,14 @@ struct config {
   c.fail(key, "'" + name + "'", "silu, gelu, gelu_new, gelu_pytorch_tanh or relu");
 }
 
-inline constexpr std::string_view rope_keys[] = {
-    "rope_type",          "type",          "rope_theta",     "partial_rotary_factor", "factor",
-    "low_freq_factor",    "truncate",      "beta_fast",      "high_freq_factor",      "attention_factor",
-    "beta_slow",          "mscale",        "mscale_all_dim", "short_factor",          "long_factor",
-    "original_max_position_embeddings"};
+inline constexpr std::string_view rope_keys[] = {"rope_type",        "type",
+                                                 "rope_theta",       "partial_rotary_factor",
+                                                 "factor",           "low_freq_factor",
+                                                 "truncate",         "beta_fast",
+                                                 "high_freq_factor", "attention_factor",
+                                                 "beta_slow",        "mscale",
+                                                 "mscale_all_dim",   "short_factor",
+                                                 "long_factor",      "original_max_position_embeddings"};
 
 /// Settings of one kind of layer. `object` is what the file keeps for it (either style); `c` the whole configuration.
 [[nodiscard]] inline rope_settings read_rope(config const& object, config const& c, double base, index dims) {
@@ -73,15 +78,18 @@ inline constexpr std::string_view rope_keys[] = {
   r.base = base;
   for (auto const& [key, unused] : object.json.items()) {
     if (std::find(std::begin(rope_keys), std::end(rope_keys), key) == std::end(rope_keys))
-      throw file_error(c.where, "rotary embedding: got key '" + key +
-                                    "', expected one that is understood (it could change what the model computes)");
+      throw file_error(c.where,
+                       "rotary embedding: got key '" + key +
+                           "', expected one that is understood (it could change what the model computes)");
   }
   std::string const type =
       object.value<std::string>("rope_type", object.value<std::string>("type", "default"));
   double const context = static_cast<double>(c.need<index>("max_position_embeddings"));
   r.original = object.value<double>("original_max_position_embeddings",
                                     c.value<double>("original_max_position_embeddings", context));
-  auto const logarithmic = [](double scale, double by) { return scale <= 1 ? 1.0 : 0.1 * by * std::log(scale) + 1; };
+  auto const logarithmic = [](double scale, double by) {
+    return scale <= 1 ? 1.0 : 0.1 * by * std::log(scale) + 1;
+  };
   if (type == "default") return r;
   if (type == "linear") {
     r.scaling = rope_scaling::linear;
@@ -102,21 +110,24 @@ inline constexpr std::string_view rope_keys[] = {
     r.beta_slow = object.value<double>("beta_slow", 1);
     r.truncate = object.value<bool>("truncate", true);
     double const m = object.value<double>("mscale", 0), all = object.value<double>("mscale_all_dim", 0);
-    r.magnitude = object.value<double>("attention_factor",
-                                       m != 0 && all != 0 ? logarithmic(r.factor, m) / logarithmic(r.factor, all)
-                                                          : logarithmic(r.factor, 1));
+    r.magnitude = object.value<double>(
+        "attention_factor", m != 0 && all != 0 ? logarithmic(r.factor, m) / logarithmic(r.factor, all)
+                                               : logarithmic(r.factor, 1));
   } else if (type == "longrope" || type == "su") {
     r.scaling = rope_scaling::factors;
     r.divisors = object.need<std::vector<double>>("short_factor");
     r.long_divisors = object.need<std::vector<double>>("long_factor");
     r.factor = object.value<double>("factor", context / r.original);
-    r.magnitude = object.value<double>("attention_factor",
-                                       r.factor <= 1 ? 1 : std::sqrt(1 + std::log(r.factor) / std::log(r.original)));
+    r.magnitude = object.value<double>(
+        "attention_factor", r.factor <= 1 ? 1 : std::sqrt(1 + std::log(r.factor) / std::log(r.original)));
   } else {
-    throw file_error(c.where, "rope_type: got '" + type + "', expected default, linear, dynamic, llama3, yarn or longrope");
+    throw file_error(c.where, "rope_type: got '" + type +
+                                  "', expected default, linear, dynamic, llama3, yarn or longrope");
   }
   auto const positive = [&](double v, char const* key) {
-    if (!(v > 0)) throw file_error(c.where, std::string(key) + ": got " + std::to_string(v) + ", expected a positive number");
+    if (!(v > 0))
+      throw file_error(c.where,
+                       std::string(key) + ": got " + std::to_string(v) + ", expected a positive number");
   };
   positive(r.factor, "factor");
   positive(r.original, "original_max_position_embeddings");
@@ -135,8 +146,10 @@ inline constexpr std::string_view rope_keys[] = {
 }
 
 /// Dimensions of a head that turn.
-[[nodiscard]] inline index rotary_dims(config const& c, config const& rope, index head_dim, double otherwise) {
-  double const share = rope.value<double>("partial_rotary_factor", c.value<double>("partial_rotary_factor", otherwise));
+[[nodiscard]] inline index rotary_dims(config const& c, config const& rope, index head_dim,
+                                       double otherwise) {
+  double const share =
+      rope.value<double>("partial_rotary_factor", c.value<double>("partial_rotary_factor", otherwise));
   return static_cast<index>(static_cast<double>(head_dim) * share);
 }
 
@@ -146,7 +159,8 @@ template <class Local>
   std::vector<index> out(static_cast<std::size_t>(layers), 0);
   std::vector<std::string> const types = c.value<std::vector<std::string>>("layer_types", {});
   if (!types.empty() && static_cast<index>(types.size()) != layers)
-    c.fail("layer_types", std::to_string(types.size()) + " entries", "one for each of " + std::to_string(layers) + " layers");
+    c.fail("layer_types", std::to_string(types.size()) + " entries",
+           "one for each of " + std::to_string(layers) + " layers");
   bool any = false;
   for (std::size_t l = 0; l < out.size(); ++l) {
     bool local = types.empty() && is_local(static_cast<index>(l));

@@ -23,11 +23,11 @@ struct gguf_family {
   position_kind positions = position_kind::rope;
   qk_norm_kind qk_norm = qk_norm_kind::none;
   bool fused_qkv = false;
-  bool fused_mlp = false;           ///< gate and up in one tensor, "ffn_up"
-  bool interleaved_query = false;   ///< rows in the order of interleaved rotation
-  bool scaled_embedding = false;    ///< by √D
-  index global_every = 1;           ///< with windows: each so many layers one has none; 1: all have one
-  double local_base = 0;            ///< of rotation in layers with a window, where it is another
+  bool fused_mlp = false;          ///< gate and up in one tensor, "ffn_up"
+  bool interleaved_query = false;  ///< rows in the order of interleaved rotation
+  bool scaled_embedding = false;   ///< by √D
+  index global_every = 1;          ///< with windows: each so many layers one has none; 1: all have one
+  double local_base = 0;           ///< of rotation in layers with a window, where it is another
 };
 
 inline constexpr gguf_family gguf_families[] = {
@@ -36,14 +36,33 @@ inline constexpr gguf_family gguf_families[] = {
     {.name = "qwen3", .family = "qwen3", .qk_norm = qk_norm_kind::head},
     {.name = "phi3", .family = "phi3", .fused_qkv = true, .fused_mlp = true},
     {.name = "olmo2", .family = "olmo2", .norms = norm_place::after, .qk_norm = qk_norm_kind::whole},
-    {.name = "gemma2", .family = "gemma2", .norms = norm_place::around, .activation = activation_kind::gelu_tanh,
-     .scaled_embedding = true, .global_every = 2},
-    {.name = "gemma3", .family = "gemma3", .norms = norm_place::around, .activation = activation_kind::gelu_tanh,
-     .qk_norm = qk_norm_kind::head, .scaled_embedding = true, .global_every = 6, .local_base = 10000},
-    {.name = "gpt2", .family = "gpt2", .norm = norm_kind::layer, .mlp = mlp_kind::plain,
-     .activation = activation_kind::gelu_tanh, .positions = position_kind::learned, .fused_qkv = true},
-    {.name = "gptneox", .family = "gpt_neox", .norm = norm_kind::layer, .mlp = mlp_kind::plain,
-     .activation = activation_kind::gelu, .fused_qkv = true},
+    {.name = "gemma2",
+     .family = "gemma2",
+     .norms = norm_place::around,
+     .activation = activation_kind::gelu_tanh,
+     .scaled_embedding = true,
+     .global_every = 2},
+    {.name = "gemma3",
+     .family = "gemma3",
+     .norms = norm_place::around,
+     .activation = activation_kind::gelu_tanh,
+     .qk_norm = qk_norm_kind::head,
+     .scaled_embedding = true,
+     .global_every = 6,
+     .local_base = 10000},
+    {.name = "gpt2",
+     .family = "gpt2",
+     .norm = norm_kind::layer,
+     .mlp = mlp_kind::plain,
+     .activation = activation_kind::gelu_tanh,
+     .positions = position_kind::learned,
+     .fused_qkv = true},
+    {.name = "gptneox",
+     .family = "gpt_neox",
+     .norm = norm_kind::layer,
+     .mlp = mlp_kind::plain,
+     .activation = activation_kind::gelu,
+     .fused_qkv = true},
 };
 
 /// Metadata under "<family>.".
@@ -101,12 +120,14 @@ struct gguf_keys {
   a.mlp_width = k.count("feed_forward_length");
   a.context = k.count("context_length");
   a.vocabulary = k.file.tensors().at("token_embd.weight").rows();
-  if (index const n = k.value<index>("expert_count", 0); n != 0) k.fail("expert_count", std::to_string(n), "0");
+  if (index const n = k.value<index>("expert_count", 0); n != 0)
+    k.fail("expert_count", std::to_string(n), "0");
   a.norm = family.norm;
-  a.norm_epsilon = k.file.get<double>(
-      k.key(family.norm == norm_kind::rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"));
+  a.norm_epsilon = k.file.get<double>(k.key(family.norm == norm_kind::rms ? "attention.layer_norm_rms_epsilon"
+                                                                          : "attention.layer_norm_epsilon"));
   a.norms = family.norms;
-  if (family.name == "gptneox" && k.value<bool>("use_parallel_residual", true)) a.residual = residual_kind::parallel;
+  if (family.name == "gptneox" && k.value<bool>("use_parallel_residual", true))
+    a.residual = residual_kind::parallel;
   if (family.scaled_embedding) a.embedding_scale = std::sqrt(static_cast<double>(a.width));
   a.positions = family.positions;
   if (a.positions == position_kind::rope) a.rope = gguf_rope(k, a, family.local_base > 0 ? 1e6 : 10000);
@@ -115,7 +136,8 @@ struct gguf_keys {
   a.activation = family.activation;
 
   // Gemma's largest models scale scores by the mean width of a head, which the file does not say.
-  bool const by_width = (family.name == "gemma2" && a.layers == 46) || (family.name == "gemma3" && a.layers == 62);
+  bool const by_width =
+      (family.name == "gemma2" && a.layers == 46) || (family.name == "gemma3" && a.layers == 62);
   a.score_scale = 1 / std::sqrt(static_cast<double>(by_width ? a.width / a.heads : a.head_dim));
   if (family.name == "gemma2") {
     a.score_cap = k.value<double>("attn_logit_softcapping", 50);
@@ -136,13 +158,16 @@ struct gguf_keys {
 
 [[nodiscard]] inline tensor_names gguf_names(tensor_table const& tensors, architecture const& a,
                                              gguf_family const& family) {
-  auto const biased = [&](char const* name) { return tensors.find("blk.0." + std::string(name) + ".bias") != nullptr; };
+  auto const biased = [&](char const* name) {
+    return tensors.find("blk.0." + std::string(name) + ".bias") != nullptr;
+  };
   tensor_names n;
   n.embedding = "token_embd";
   n.unembedding = "output";
   n.final_norm = "output_norm";
   if (norms_input(a)) n.attn_norm = "blk.{}.attn_norm", n.mlp_norm = "blk.{}.ffn_norm";
-  if (norms_output(a)) n.attn_post_norm = "blk.{}.post_attention_norm", n.mlp_post_norm = "blk.{}.post_ffw_norm";
+  if (norms_output(a))
+    n.attn_post_norm = "blk.{}.post_attention_norm", n.mlp_post_norm = "blk.{}.post_ffw_norm";
   if (a.qk_norm != qk_norm_kind::none) n.q_norm = "blk.{}.attn_q_norm", n.k_norm = "blk.{}.attn_k_norm";
   if (a.positions == position_kind::learned) n.positions = "position_embd";
   n.qkv = {"blk.{}.attn_q", "blk.{}.attn_k", "blk.{}.attn_v"};
@@ -156,7 +181,8 @@ struct gguf_keys {
   n.o_bias = biased("attn_output");
   n.mlp_bias = biased("ffn_down");
   n.interleaved_query = family.interleaved_query;
-  n.ignored = {"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"};  // read with rotation
+  n.ignored = {"rope_freqs.weight", "rope_factors_long.weight",
+               "rope_factors_short.weight"};  // read with rotation
   return n;
 }
 

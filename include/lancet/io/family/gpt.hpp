@@ -30,7 +30,8 @@ namespace lancet::detail {
   a.tied_unembedding = c.value<bool>("tie_word_embeddings", true);
 
   tensor_names& n = m.names;
-  std::string const root = tensors.find("transformer.wte.weight") ? "transformer." : "", layer = root + "h.{}.";
+  std::string const root = tensors.find("transformer.wte.weight") ? "transformer." : "",
+                    layer = root + "h.{}.";
   n.embedding = root + "wte";
   n.positions = root + "wpe";
   n.unembedding = "lm_head";
@@ -65,10 +66,10 @@ namespace lancet::detail {
   a.context = c.count("max_position_embeddings");
   a.norm = norm_kind::layer;
   a.norm_epsilon = c.value<double>("layer_norm_eps", 1e-5);
-  a.residual =
-      c.value<bool>("use_parallel_residual", true) ? residual_kind::parallel : residual_kind::serial;
+  a.residual = c.value<bool>("use_parallel_residual", true) ? residual_kind::parallel : residual_kind::serial;
   config const rope = rope_object(c);
-  double const base = rope.value<double>("rope_theta", c.value<double>("rotary_emb_base", c.value<double>("rope_theta", 10000)));
+  double const base = rope.value<double>(
+      "rope_theta", c.value<double>("rotary_emb_base", c.value<double>("rope_theta", 10000)));
   a.rope = read_rope(rope, c, base, rotary_dims(c, rope, a.head_dim, c.value<double>("rotary_pct", 0.25)));
   a.score_scale = 1 / std::sqrt(static_cast<double>(a.head_dim));
   a.mlp = mlp_kind::plain;

@@ -10,8 +10,8 @@
 namespace lancet::detail {
 
 /// What all of them share. `head_dim`: transformers' default where the file does not say; 0: width / heads.
-[[nodiscard]] inline model_description llama_kin(config const& c, tensor_table const& tensors, char const* family,
-                                                 index head_dim = 0) {
+[[nodiscard]] inline model_description llama_kin(config const& c, tensor_table const& tensors,
+                                                 char const* family, index head_dim = 0) {
   model_description m;
   architecture& a = m.arch;
   a.family = family;
@@ -118,7 +118,8 @@ namespace lancet::detail {
 }
 
 /// What Gemma 2 and 3 share: norms around both branches that multiply by 1 + w, scaled embeddings, tanh GELU.
-[[nodiscard]] inline model_description gemma_kin(config const& c, tensor_table const& tensors, char const* family) {
+[[nodiscard]] inline model_description gemma_kin(config const& c, tensor_table const& tensors,
+                                                 char const* family) {
   model_description m = llama_kin(c, tensors, family, 256);
   architecture& a = m.arch;
   a.norms = norm_place::around;
@@ -161,13 +162,14 @@ namespace lancet::detail {
   a.windows = windows_of(c, a.layers, c.value<index>("sliding_window", 4096),
                          [&](index l) { return (l + 1) % every != 0; });
   config const full = rope_object(c, "full_attention");
-  a.rope = read_rope(full, c, full.value<double>("rope_theta", c.value<double>("rope_theta", 1e6)), a.head_dim);
+  a.rope =
+      read_rope(full, c, full.value<double>("rope_theta", c.value<double>("rope_theta", 1e6)), a.head_dim);
   static nlohmann::json const none = nlohmann::json::object();
   auto const* const local = find(c.json, "rope_parameters.sliding_attention");
   config const sliding{local && local->is_object() ? *local : none, c.where};
-  a.local_rope = read_rope(sliding, c,
-                           sliding.value<double>("rope_theta", c.value<double>("rope_local_base_freq", 10000)),
-                           a.head_dim);
+  a.local_rope = read_rope(
+      sliding, c, sliding.value<double>("rope_theta", c.value<double>("rope_local_base_freq", 10000)),
+      a.head_dim);
   return m;
 }
 

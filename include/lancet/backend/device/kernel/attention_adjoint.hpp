@@ -46,8 +46,10 @@ struct attention_adjoint_queries : attention_arguments<T> {
     auto const each_key = [&](auto f, auto after) {
       for (index base = seen.first; base < seen.last; base += S) {
         block.sync();
-        tile::load(block, m.k, seen.last - base, d, T(1), [&](int j) { return part.keys.row(base + j) + kv; });
-        tile::load(block, m.v, seen.last - base, d, T(1), [&](int j) { return part.values.row(base + j) + kv; });
+        tile::load(block, m.k, seen.last - base, d, T(1),
+                   [&](int j) { return part.keys.row(base + j) + kv; });
+        tile::load(block, m.v, seen.last - base, d, T(1),
+                   [&](int j) { return part.values.row(base + j) + kv; });
         block.sync();
         for (int x = 0; x < tile::keys; ++x) {
           int const j = lane + x * lanes;
@@ -80,11 +82,9 @@ struct attention_adjoint_queries : attention_arguments<T> {
     slope /= sum;
 
     T gq[tile::columns] = {};
-    each_key(
-        [&](int x, ops::capped_score<T> score, T gp) {
-          s[x] = std::exp(score.value - log_sum) * (gp - slope) * score.slope;
-        },
-        [&] {
+    each_key([&](int x, ops::capped_score<T> score,
+                 T gp) { s[x] = std::exp(score.value - log_sum) * (gp - slope) * score.slope; },
+             [&] {
                for (int x = 0; x < tile::keys; ++x) m.ds[r][lane + x * lanes] = s[x];
                block.sync();
                for (int j = 0; j < S; ++j)
