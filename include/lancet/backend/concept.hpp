@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <span>
 #include <type_traits>
 
@@ -46,8 +47,13 @@ struct op_list {
 template <class B, class Op>
 inline constexpr bool overrides = B::overrides::template contains<Op>;
 
+/// Writes rows [first, first + count) of a matrix one after the other into host memory; several threads may call it.
+template <class T>
+using row_source = std::function<void(index first, index count, T* to)>;
+
 /// A matrix W [out, in] prepared once for many products: `apply` gives x·Wᵀ + bias, `apply_adjoint` gy·W (or
-/// adds them), `gather` rows of W. `plain_weight` prepares nothing.
+/// adds them), `gather` rows of W. `plain_weight` prepares nothing. One that can be made of a row_source as
+/// well, `weight(out, in, rows)`, is loaded without a copy of the whole matrix.
 template <class W, class B>
 concept prepared_weight = std::default_initializable<W> && std::movable<W> &&
     std::constructible_from<W, const_view<B>> &&

@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "lancet/core/view.hpp"
@@ -42,7 +43,14 @@ struct aligned_allocator {
 template <class T>
 class aligned_buffer {
  public:
+  struct uninitialized {};
+
   aligned_buffer() = default;
+  /// For memory that is written as a whole before it is read, by several threads best.
+  aligned_buffer(index size, uninitialized) : size_(size) {
+    static_assert(std::is_trivial_v<T>);
+    if (size > 0) data_.reset(aligned_allocator<T>().allocate(static_cast<std::size_t>(size)));
+  }
   explicit aligned_buffer(index size) : size_(size) {
     if (size == 0) return;
     data_.reset(aligned_allocator<T>().allocate(static_cast<std::size_t>(size)));

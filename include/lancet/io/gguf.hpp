@@ -278,6 +278,10 @@ class gguf_file {
   [[nodiscard]] std::uint64_t alignment() const { return alignment_; }
   /// In file order.
   [[nodiscard]] std::span<gguf_value const> metadata() const { return metadata_; }
+  /// See mapped_file::done_with.
+  void done_with(std::span<std::byte const> bytes) const {
+    if (file_) file_->done_with(bytes);
+  }
   [[nodiscard]] tensor_table const& tensors() const { return tensors_; }
 
   /// nullptr where the key is absent.

@@ -2,6 +2,8 @@
 // load_model: a GGUF file, or a folder with config.json and safetensors, as a transformer on a backend.
 #pragma once
 
+#include <functional>
+#include <future>
 #include <set>
 
 #include "lancet/core/executor.hpp"
@@ -22,8 +24,10 @@ namespace detail {
 template <class B>
 class weight_filler {
  public:
-  weight_filler(tensor_table const& tensors, model_description const& model)
-      : tensors_(tensors), model_(model) {}
+  /// `done` hears which bytes have been read for good.
+  weight_filler(tensor_table const& tensors, model_description const& model,
+                std::function<void(std::span<std::byte const>)> done)
+      : tensors_(tensors), model_(model), done_(std::move(done)) {}
 
   [[nodiscard]] model_weights<B> fill() {
     architecture const& a = model_.arch;
@@ -73,7 +77,7 @@ class weight_filler {
   }
 
   /// Reads a whole tensor, in parallel, and checks that every number is finite.
-  [[nodiscard]] std::vector<float> read(tensor_entry const& entry) {
+  [[nodiscard]] std::vector<float> read(tensor_entry const& entry) const {
     index const rows = entry.rows(), cols = entry.columns();
     std::vector<float> values(static_cast<std::size_t>(rows * cols));
     index const block = std::max<index>(1, 65536 / std::max<index>(1, cols));
@@ -123,78 +127,115 @@ class weight_filler {
     return to_tensor(table, model_.arch.context, width);
   }
 
-  /// [out, in] from parts stacked in order.
+  /// [out, in] from parts stacked in order, read row by row where it lies.
   [[nodiscard]] typename B::weight matrix(std::vector<std::string> const& names, index out, index in,
                                           index l) {
-    return typename B::weight(to_tensor(stacked(names, out, in, l, ".weight"), out, in));
+    std::vector<weight_part> const parts = parts_of(names, out, in, l, ".weight");
+    typename B::weight result =
+        make_weight<B>(out, in, [&](index first, index count, typename B::scalar* to) {
+          if constexpr (std::is_same_v<typename B::scalar, float>) {
+            read_stacked(parts, in, first, count, to);
+          } else {
+            std::vector<float> narrow(static_cast<std::size_t>(count * in));
+            read_stacked(parts, in, first, count, narrow.data());
+            std::copy(narrow.begin(), narrow.end(), to);
+          }
+        });
+    for (weight_part const& part : parts) done_(part.entry->bytes);
+    return result;
   }
 
   [[nodiscard]] projection<B> project(std::vector<std::string> const& names, index out, index in, index l,
                                       bool bias) {
     projection<B> p{matrix(names, out, in, l), {}};
-    if (bias) p.bias = to_tensor(stacked(names, out, 1, l, ".bias"), 1, out);
+    if (!bias) return p;
+    std::vector<float> values(static_cast<std::size_t>(out));
+    read_stacked(parts_of(names, out, 1, l, ".bias"), 1, 0, out, values.data());
+    p.bias = to_tensor(values, 1, out);
     return p;
   }
 
-  /// Rows of the parts one after the other: [out, in] of weights, [out, 1] of biases.
-  [[nodiscard]] std::vector<float> stacked(std::vector<std::string> const& names, index out, index in,
-                                           index l, char const* suffix) {
-    bool const weight = suffix == std::string_view(".weight");
+  /// A tensor of a stacked weight; its rows [first, first + count) of the whole.
+  struct weight_part {
+    tensor_entry const* entry;
+    index first, count;
+    index kind;                 // of three: queries, keys, values
+    std::vector<float> turned;  // the whole tensor, where it is stored [in, out]
+  };
+
+  [[nodiscard]] std::vector<weight_part> parts_of(std::vector<std::string> const& names, index out, index in,
+                                                  index l, std::string const& suffix) {
+    bool const weight = suffix == ".weight";
     bool const turned = model_.names.transposed && weight && names[0].find("{}") != std::string::npos;
-    std::vector<float> all;
-    all.reserve(static_cast<std::size_t>(out * in));
+    std::vector<weight_part> parts;
+    index first = 0;
     for (std::size_t i = 0; i < names.size(); ++i) {
       index const count = part_rows(i, names.size(), out);
       std::string const name = at_layer(names[i], l) + suffix;
-      std::vector<float> part = read(!weight  ? take(name, count, 0)
-                                     : turned ? take(name, in, count)
-                                              : take(name, count, in));
-      if (turned) part = turn(part, in, count);
-      if (model_.names.interleaved_query && names.size() == 3 && i < 2) part = half_split(part, in);
-      if (model_.names.qkv_rows == row_order::per_head && &names == &model_.names.qkv)
-        part = by_kind(part, in);
-      if (names.size() == 1) return part;
-      all.insert(all.end(), part.begin(), part.end());
+      tensor_entry const& entry = !weight  ? take(name, count, 0)
+                                  : turned ? take(name, in, count)
+                                           : take(name, count, in);
+      parts.push_back({&entry, first, count, names.size() == 3 ? static_cast<index>(i) : -1,
+                       turned ? read(entry) : std::vector<float>{}});
+      first += count;
     }
-    return all;
+    return parts;
+  }
+
+  /// Rows [first, first + count) of the stacked parts: [count, in].
+  void read_stacked(std::vector<weight_part> const& parts, index in, index first, index count,
+                    float* to) const {
+    for (weight_part const& part : parts) {
+      index const begin = std::max(first, part.first), end = std::min(first + count, part.first + part.count);
+      for (index row = begin; row < end;) {
+        index const stored = stored_row(part, row - part.first);
+        index run = 1;
+        while (row + run < end && stored_row(part, row + run - part.first) == stored + run) ++run;
+        std::span<float> const out(to + (row - first) * in, static_cast<std::size_t>(run * in));
+        if (part.turned.empty()) {
+          read_block(*part.entry, stored, run, in, out);
+        } else {
+          for (index i = 0; i < run; ++i)
+            for (index j = 0; j < in; ++j)
+              out[static_cast<std::size_t>(i * in + j)] =
+                  part.turned[static_cast<std::size_t>(j * part.count + stored + i)];
+        }
+        row += run;
+      }
+    }
+  }
+
+  /// A vector's elements count as its rows.
+  void read_block(tensor_entry const& entry, index first, index count, index in, std::span<float> out) const {
+    if (in == 1 && entry.rows() == 1) {
+      std::vector<float> const whole = read(entry);
+      std::copy_n(whole.begin() + first, count, out.begin());
+    } else {
+      read_rows(entry, first, count, out);
+    }
+    check_finite(out, entry.name, tensors_.path(), static_cast<std::size_t>(first * in));
+  }
+
+  /// Where row i of a part is stored.
+  [[nodiscard]] index stored_row(weight_part const& part, index i) const {
+    index const d = model_.arch.head_dim, h = i / d, r = i % d;
+    if (model_.names.interleaved_query && (part.kind == 0 || part.kind == 1)) {
+      // GGUF keeps pair (2j, 2j + 1) of a head's rows where lancet has (j, j + half).
+      index const half = model_.arch.rope.dims / 2;
+      return r >= 2 * half ? i : h * d + (r < half ? 2 * r : 2 * (r - half) + 1);
+    }
+    if (model_.names.qkv_rows == row_order::per_head && part.count == sizes<architecture>(model_.arch).qkv) {
+      // Queries, keys and values of each head lie together: all queries, all keys, all values are wanted.
+      index const heads = model_.arch.heads;
+      return (h % heads * 3 + h / heads) * d + r;
+    }
+    return i;
   }
 
   [[nodiscard]] index part_rows(std::size_t i, std::size_t parts, index out) const {
     sizes<architecture> const s(model_.arch);
     if (parts == 3) return i == 0 ? s.q : s.kv;
     return out / static_cast<index>(parts);
-  }
-
-  [[nodiscard]] static std::vector<float> turn(std::vector<float> const& x, index rows, index cols) {
-    std::vector<float> out(x.size());
-    for (index i = 0; i < rows; ++i)
-      for (index j = 0; j < cols; ++j)
-        out[static_cast<std::size_t>(j * rows + i)] = x[static_cast<std::size_t>(i * cols + j)];
-    return out;
-  }
-
-  /// GGUF keeps pair (2i, 2i + 1) of a head's rows where lancet has (i, i + d/2).
-  [[nodiscard]] std::vector<float> half_split(std::vector<float> const& x, index cols) const {
-    index const d = model_.arch.head_dim, half = model_.arch.rope.dims / 2;
-    std::vector<float> out = x;
-    index const heads = std::ssize(x) / (d * cols);
-    for (index h = 0; h < heads; ++h)
-      for (index i = 0; i < half; ++i)
-        for (index side = 0; side < 2; ++side)
-          std::copy_n(x.begin() + (h * d + 2 * i + side) * cols, cols,
-                      out.begin() + (h * d + side * half + i) * cols);
-    return out;
-  }
-
-  /// From queries, keys and values of each head together to all queries, all keys, all values.
-  [[nodiscard]] std::vector<float> by_kind(std::vector<float> const& x, index cols) const {
-    index const d = model_.arch.head_dim, heads = model_.arch.heads;
-    std::vector<float> out(x.size());
-    for (index kind = 0; kind < 3; ++kind)
-      for (index h = 0; h < heads; ++h)
-        std::copy_n(x.begin() + (h * 3 + kind) * d * cols, d * cols,
-                    out.begin() + (kind * heads + h) * d * cols);
-    return out;
   }
 
   void refuse_unused() const {
@@ -210,6 +251,7 @@ class weight_filler {
 
   tensor_table const& tensors_;
   model_description const& model_;
+  std::function<void(std::span<std::byte const>)> done_;
   std::set<std::string> used_;
 };
 
@@ -229,10 +271,19 @@ class weight_filler {
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
+/// SHA-256 of a file, or of its shards' digests one after the other, computed by another thread.
+[[nodiscard]] inline std::future<std::string> digest_of(std::vector<std::string> files) {
+  return std::async(std::launch::async, [files = std::move(files)] {
+    std::string digest;
+    for (std::string const& file : files) digest += sha256_of_file(file);
+    return files.size() == 1 ? digest : sha256(std::as_bytes(std::span<char const>(digest)));
+  });
+}
+
 }  // namespace detail
 
 /// Loads a model onto backend `B`. `path` is a GGUF file or a folder with config.json, *.safetensors and, if
-/// texts are to be read, tokenizer.json. Throws file_error (a missing or damaged file, an unknown family,
+/// texts are to be read, tokenizer.json. The file is hashed meanwhile: `identity()` waits for that. Throws file_error (a missing or damaged file, an unknown family,
 /// type or tensor, a value that is not finite), with the file and what was expected.
 template <tensor_backend B>
 [[nodiscard]] transformer<B> load_model(std::string const& path) {
@@ -241,12 +292,14 @@ template <tensor_backend B>
     nlohmann::json const config = read_json(config_path);
     safetensors_model const files = safetensors_model::open(path);
     model_description const model = describe_config(config, config_path, files.tensors());
-    std::string digest;
-    for (safetensors_file const& shard : files.shards()) digest += sha256_of_file(shard.path());
-    if (files.shards().size() > 1)
-      digest = sha256(std::as_bytes(std::span<char const>(digest.data(), digest.size())));
-    transformer<B> result(model.arch, detail::weight_filler<B>(files.tensors(), model).fill(),
-                          {detail::stem_of(path), digest});
+    std::vector<std::string> shards;
+    for (safetensors_file const& shard : files.shards()) shards.push_back(shard.path());
+    pending_identity identity(detail::stem_of(path), detail::digest_of(std::move(shards)));
+    auto const done = [&](std::span<std::byte const> bytes) {
+      for (safetensors_file const& shard : files.shards()) shard.done_with(bytes);
+    };
+    transformer<B> result(model.arch, detail::weight_filler<B>(files.tensors(), model, done).fill(),
+                          identity);
     std::string const tokenizer_path = path + "/tokenizer.json";
     if (detail::is_file(tokenizer_path))
       result.set_tokenizer(std::make_shared<tokenizer const>(read_tokenizer_json(tokenizer_path)));
@@ -254,8 +307,9 @@ template <tensor_backend B>
   }
   gguf_file const file = gguf_file::open(path);
   model_description const model = describe_gguf(file);
-  transformer<B> result(model.arch, detail::weight_filler<B>(file.tensors(), model).fill(),
-                        {detail::stem_of(path), sha256_of_file(path)});
+  pending_identity identity(detail::stem_of(path), detail::digest_of({path}));
+  auto const done = [&](std::span<std::byte const> bytes) { file.done_with(bytes); };
+  transformer<B> result(model.arch, detail::weight_filler<B>(file.tensors(), model, done).fill(), identity);
   if (file.find("tokenizer.ggml.model"))
     result.set_tokenizer(std::make_shared<tokenizer const>(read_gguf_tokenizer(file)));
   return result;

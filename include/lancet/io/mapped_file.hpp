@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <new>
 #include <span>
@@ -59,6 +60,17 @@ class mapped_file {
 
   [[nodiscard]] std::span<std::byte const> bytes() const { return bytes_; }
   [[nodiscard]] std::string const& path() const { return path_; }
+  /// Says that bytes of this file have been read for good, so that they need not stay in memory. They can be read all the
+  /// same; bytes of other memory are left alone.
+  void done_with(std::span<std::byte const> part) const {
+    if (!is_mapped() || part.empty() || std::less<>{}(part.data(), bytes_.data()) ||
+        std::less<>{}(bytes_.data() + bytes_.size(), part.data() + part.size()))
+      return;
+    constexpr std::size_t page = 4096;
+    auto const at = static_cast<std::size_t>(part.data() - bytes_.data());
+    std::size_t const first = (at + page - 1) / page * page, last = (at + part.size()) / page * page;
+    if (first < last) ::madvise(const_cast<std::byte*>(bytes_.data()) + first, last - first, MADV_DONTNEED);
+  }
   [[nodiscard]] bool is_mapped() const { return !copy_ && !bytes_.empty(); }
 
  private:

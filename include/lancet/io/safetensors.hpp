@@ -135,6 +135,10 @@ class safetensors_file {
   [[nodiscard]] std::string const& path() const { return tensors_.path(); }
   /// The header's "__metadata__".
   [[nodiscard]] safetensors_metadata const& metadata() const { return metadata_; }
+  /// See mapped_file::done_with.
+  void done_with(std::span<std::byte const> bytes) const {
+    if (file_) file_->done_with(bytes);
+  }
   [[nodiscard]] tensor_table const& tensors() const { return tensors_; }
 
  private:

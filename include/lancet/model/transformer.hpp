@@ -2,7 +2,9 @@
 // A decoder-only transformer: architecture, weights, and the identity that every result carries.
 #pragma once
 
+#include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -18,6 +20,34 @@ struct model_identity {
   std::string sha256;  ///< of the weights' file, hexadecimal
 };
 
+/// An identity whose digest may still be computed by another thread: hashing a file takes as long as loading it.
+class pending_identity {
+ public:
+  pending_identity(model_identity known) : state_(std::make_shared<state>()) {  // NOLINT: converts
+    state_->identity = std::move(known);
+  }
+  pending_identity(std::string name, std::future<std::string> sha256) : state_(std::make_shared<state>()) {
+    state_->identity.name = std::move(name);
+    state_->sha256 = std::move(sha256);
+  }
+
+  /// Waits for the digest; throws what computing it threw. Any number of threads may ask.
+  [[nodiscard]] model_identity const& get() const {
+    std::call_once(state_->once, [this] {
+      if (state_->sha256.valid()) state_->identity.sha256 = state_->sha256.get();
+    });
+    return state_->identity;
+  }
+
+ private:
+  struct state {
+    std::once_flag once;
+    std::future<std::string> sha256;
+    model_identity identity;
+  };
+  std::shared_ptr<state> state_;
+};
+
 /// Immutable during analysis: passes take it by const reference, merging an intervention makes a new one.
 /// `Arch` is `architecture`, or a type with the same members as `static constexpr`.
 template <class B, class Arch = architecture>
@@ -31,23 +61,23 @@ class transformer {
   using backend = B;
   using scalar = typename B::scalar;
 
-  transformer(Arch arch, model_weights<B> weights, model_identity identity)
+  transformer(Arch arch, model_weights<B> weights, pending_identity identity)
       : arch_(std::move(arch)), weights_(std::move(weights)), identity_(std::move(identity)) {
     validate_architecture(arch_);
   }
 
   [[nodiscard]] Arch const& arch() const { return arch_; }
   [[nodiscard]] model_weights<B> const& weights() const { return weights_; }
-  [[nodiscard]] model_identity const& identity() const { return identity_; }
+  [[nodiscard]] model_identity const& identity() const { return identity_.get(); }
 
   /// For merging an intervention; a model that changed is another model and must get another identity.
   [[nodiscard]] model_weights<B>& mutable_weights() { return weights_; }
-  void set_identity(model_identity identity) { identity_ = std::move(identity); }
+  void set_identity(model_identity identity) { identity_ = pending_identity(std::move(identity)); }
 
   /// Throws usage_error where the model came without one.
   [[nodiscard]] lancet::tokenizer const& tokenizer() const {
     if (!tokenizer_)
-      throw usage_error("model '" + identity_.name + "' has no tokenizer: give token ids instead of texts");
+      throw usage_error("model '" + identity().name + "' has no tokenizer: give token ids instead of texts");
     return *tokenizer_;
   }
   [[nodiscard]] bool has_tokenizer() const { return tokenizer_ != nullptr; }
@@ -56,7 +86,7 @@ class transformer {
  private:
   Arch arch_;
   model_weights<B> weights_;
-  model_identity identity_;
+  pending_identity identity_;
   std::shared_ptr<lancet::tokenizer const> tokenizer_;
 };
 

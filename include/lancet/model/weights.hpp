@@ -2,11 +2,13 @@
 // The parameters of a model, prepared for products at load, and what a loader fills them from.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lancet/core/executor.hpp"
 #include "lancet/model/architecture.hpp"
 #include "lancet/model/sites.hpp"
 
@@ -18,6 +20,23 @@ struct norm_weights {
   tensor<B> weight;  // [1, D]
   tensor<B> bias;    // [1, D] or empty
 };
+
+/// A prepared weight [out, in] from its rows, without a copy of the whole where the backend's weight can.
+template <class B>
+[[nodiscard]] typename B::weight make_weight(index out, index in,
+                                             row_source<typename B::scalar> const& rows) {
+  if constexpr (std::is_constructible_v<typename B::weight, index, index, row_source<typename B::scalar>>) {
+    return typename B::weight(out, in, rows);
+  } else {
+    std::vector<typename B::scalar> host(static_cast<std::size_t>(out * in));
+    parallel_for((out + 63) / 64, [&](index block) {
+      rows(block * 64, std::min<index>(64, out - block * 64), host.data() + block * 64 * in);
+    });
+    tensor<B> w(out, in);
+    B::upload(host.data(), w.all());
+    return typename B::weight(w.all());
+  }
+}
 
 /// A projection; products of one input lie stacked in one weight.
 template <class B>

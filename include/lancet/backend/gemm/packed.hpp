@@ -7,6 +7,8 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
+#include <vector>
 
 #include "lancet/backend/gemm/microkernel.hpp"
 #include "lancet/core/aligned.hpp"
@@ -27,12 +29,12 @@ template <class T>
 class packed_matrix {
  public:
   packed_matrix() = default;
-  packed_matrix(index k, index n, strided<T> source)
-      : k_(k), n_(n), columns_(kernels<T>().columns), data_(panels() * k * columns_) {
+  packed_matrix(index k, index n, strided<T> source) : packed_matrix(k, n) {
     parallel_for(panels(), [&](index panel) {
       index const first = panel * columns_;
       index const count = std::min(columns_, n_ - first);
       T* out = data_.data() + panel * k_ * columns_;
+      if (count < columns_) std::fill_n(out, k_ * columns_, T(0));
       if (source.n_stride == 1) {
         for (index p = 0; p < k_; ++p)
           std::copy_n(source.data + p * source.k_stride + first, count, out + p * columns_);
@@ -41,6 +43,21 @@ class packed_matrix {
           for (index p = 0; p < k_; ++p)
             out[p * columns_ + j] = source.data[p * source.k_stride + (first + j) * source.n_stride];
       }
+    });
+  }
+
+  /// From rows of Bᵀ [n, k], a panel at a time: rows(first, count, to) writes [count, k].
+  template <class Rows>
+  requires std::invocable<Rows const&, index, index, T*> packed_matrix(index k, index n, Rows const& rows)
+      : packed_matrix(k, n) {
+    parallel_for(panels(), [&](index panel) {
+      index const first = panel * columns_, count = std::min(columns_, n_ - first);
+      thread_local std::vector<T> buffer;
+      buffer.assign(static_cast<std::size_t>(columns_ * k_), T(0));
+      rows(first, count, buffer.data());
+      T* out = data_.data() + panel * k_ * columns_;
+      for (index p = 0; p < k_; ++p)
+        for (index j = 0; j < columns_; ++j) *out++ = buffer[static_cast<std::size_t>(j * k_ + p)];
     });
   }
 
@@ -55,6 +72,12 @@ class packed_matrix {
   }
 
  private:
+  packed_matrix(index k, index n)
+      : k_(k),
+        n_(n),
+        columns_(kernels<T>().columns),
+        data_(panels() * k * columns_, typename aligned_buffer<T>::uninitialized{}) {}
+
   index k_ = 0;
   index n_ = 0;
   index columns_ = 1;

@@ -20,7 +20,9 @@ class packed_weight {
  public:
   packed_weight() = default;
   explicit packed_weight(const_view<B> w)
-      : forward_(w.cols, w.rows, {w.data, 1, w.stride}), adjoint_(std::make_unique<lazy>()) {}
+      : forward_(w.cols, w.rows, gemm::strided<T>{w.data, 1, w.stride}), adjoint_(std::make_unique<lazy>()) {}
+  packed_weight(index out, index in, row_source<T> const& rows)
+      : forward_(in, out, rows), adjoint_(std::make_unique<lazy>()) {}
 
   [[nodiscard]] index out() const { return forward_.n(); }
   [[nodiscard]] index in() const { return forward_.k(); }
@@ -38,7 +40,7 @@ class packed_weight {
           for (index p = 0; p < in(); ++p)
             w.data()[(panel * columns + j) * in() + p] = forward_.panel(panel)[p * columns + j];
       });
-      adjoint_->matrix = gemm::packed_matrix<T>(out(), in(), {w.data(), in(), 1});
+      adjoint_->matrix = gemm::packed_matrix<T>(out(), in(), gemm::strided<T>{w.data(), in(), 1});
     });
     gemm::multiply<T>(gy.rows, gy.data, gy.stride, adjoint_->matrix, gx.data, gx.stride, accumulate);
   }
