@@ -12,6 +12,7 @@
 #include "lancet/io/family/gguf.hpp"
 #include "lancet/io/family/gpt.hpp"
 #include "lancet/io/family/llama.hpp"
+#include "lancet/io/gguf_shards.hpp"
 
 namespace lancet {
 
@@ -38,19 +39,19 @@ inline constexpr family_row families[] = {
 }
 
 /// Divisors of each pair's frequency that a GGUF file keeps as tensors: Llama 3's, or LongRoPE's short and long.
-inline void read_rope_factors(gguf_file const& file, gguf_keys const& k, rope_settings& r) {
+inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
+  gguf_file const& file = k.file;
   auto const read = [&](char const* name) {
     std::vector<double> out;
-    if (tensor_entry const* const t = file.tensors().find(name)) {
+    if (k.tensors.find(name)) {
       std::vector<float> values(static_cast<std::size_t>(r.dims / 2));
-      tensor_entry const& fits = file.tensors().at(name, std::vector<std::ptrdiff_t>{r.dims / 2});
+      tensor_entry const& fits = k.tensors.at(name, std::vector<std::ptrdiff_t>{r.dims / 2});
       read_rows(fits, 0, 1, values);
       out.assign(values.begin(), values.end());
       for (double const v : out)
         if (!(v > 0))
           throw file_error(file.path(),
                            std::string(name) + ": got " + std::to_string(v) + ", expected positive numbers");
-      static_cast<void>(t);
     }
     return out;
   };
@@ -88,17 +89,18 @@ inline void read_rope_factors(gguf_file const& file, gguf_keys const& k, rope_se
   detail::unknown_family(where, type, known);
 }
 
-/// The same of a GGUF file's metadata.
-[[nodiscard]] inline model_description describe_gguf(gguf_file const& file) {
+/// The same of a GGUF model's metadata.
+[[nodiscard]] inline model_description describe_gguf(gguf_model const& model) {
+  gguf_file const& file = model.head();
   std::string const name = file.get<std::string>("general.architecture");
   std::vector<std::string_view> known;
   for (detail::gguf_family const& family : detail::gguf_families) {
     known.push_back(family.name);
     if (family.name != name) continue;
-    detail::gguf_keys const keys{file, name};
+    detail::gguf_keys const keys{file, model.tensors(), name};
     architecture a = detail::gguf_architecture(keys, family);
-    if (a.positions == position_kind::rope) detail::read_rope_factors(file, keys, a.rope);
-    tensor_names names = detail::gguf_names(file.tensors(), a, family);
+    if (a.positions == position_kind::rope) detail::read_rope_factors(keys, a.rope);
+    tensor_names names = detail::gguf_names(model.tensors(), a, family);
     return {std::move(a), std::move(names)};
   }
   detail::unknown_family(file.path(), name, known);

@@ -305,13 +305,15 @@ template <tensor_backend B>
       result.set_tokenizer(std::make_shared<tokenizer const>(read_tokenizer_json(tokenizer_path)));
     return result;
   }
-  gguf_file const file = gguf_file::open(path);
+  gguf_model const file = gguf_model::open(path);
   model_description const model = describe_gguf(file);
-  pending_identity identity(detail::stem_of(path), detail::digest_of({path}));
+  std::vector<std::string> shards;
+  for (gguf_file const& shard : file.shards()) shards.push_back(shard.path());
+  pending_identity identity(detail::stem_of(path), detail::digest_of(std::move(shards)));
   auto const done = [&](std::span<std::byte const> bytes) { file.done_with(bytes); };
   transformer<B> result(model.arch, detail::weight_filler<B>(file.tensors(), model, done).fill(), identity);
-  if (file.find("tokenizer.ggml.model"))
-    result.set_tokenizer(std::make_shared<tokenizer const>(read_gguf_tokenizer(file)));
+  if (file.head().find("tokenizer.ggml.model"))
+    result.set_tokenizer(std::make_shared<tokenizer const>(read_gguf_tokenizer(file.head())));
   return result;
 }
 

@@ -68,6 +68,7 @@ inline constexpr gguf_family gguf_families[] = {
 /// Metadata under "<family>.".
 struct gguf_keys {
   gguf_file const& file;
+  tensor_table const& tensors;  // of all shards
   std::string prefix;
 
   [[nodiscard]] std::string key(char const* name) const { return prefix + "." + name; }
@@ -119,7 +120,7 @@ struct gguf_keys {
     k.fail("attention.value_length", std::to_string(v), "the key's " + std::to_string(a.head_dim));
   a.mlp_width = k.count("feed_forward_length");
   a.context = k.count("context_length");
-  a.vocabulary = k.file.tensors().at("token_embd.weight").rows();
+  a.vocabulary = k.tensors.at("token_embd.weight").rows();
   if (index const n = k.value<index>("expert_count", 0); n != 0)
     k.fail("expert_count", std::to_string(n), "0");
   a.norm = family.norm;
@@ -152,7 +153,7 @@ struct gguf_keys {
     a.local_rope.dims = a.rope.dims;
     a.local_rope.base = k.value<double>("rope.freq_base_swa", family.local_base);
   }
-  a.tied_unembedding = !k.file.tensors().find("output.weight");
+  a.tied_unembedding = !k.tensors.find("output.weight");
   return a;
 }
 
