@@ -8,6 +8,7 @@
 
 #include "lancet/common.hpp"
 #include "lancet/io/tokenizer.hpp"
+#include "lancet/model/batch.hpp"
 #include "lancet/model/transformer.hpp"
 
 namespace program {

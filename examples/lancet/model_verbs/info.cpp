@@ -1,30 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // `lancet info`: a model's architecture, sizes, tokenizer, sites with their shapes, and what a run needs;
 // what the program was compiled with and the machine offers, with and without a model.
+#include <array>
 #include <cstdio>
 #include <map>
 
 #include "lancet/backend/gemm/microkernel.hpp"
 #include "lancet/backends.hpp"
 #include "lancet/io/tokenizer.hpp"
-#include "lancet/model/sites.hpp"
+#include "lancet/model/absent_sites.hpp"
 #include "lancet/model_verbs/verbs.hpp"
 
 namespace program::PROGRAM_BACKEND {
 namespace {
 
 using lancet::index;
-
-[[nodiscard]] index parameters_of(lancet::architecture const& a) {
-  lancet::sizes<lancet::architecture> const n(a);
-  bool const biased = a.norm == lancet::norm_kind::layer;
-  index const norm = biased ? 2 * a.width : a.width;
-  index const matrices = n.qkv * a.width + a.width * n.q + n.mlp_in * a.width + a.width * a.mlp_width;
-  index const biases = biased ? n.qkv + a.width + n.mlp_in + a.width : 0;
-  index const tables = a.vocabulary * a.width * (a.tied_unembedding ? 1 : 2);
-  index const positions = a.positions == lancet::position_kind::learned ? a.context * a.width : 0;
-  return tables + positions + a.layers * (2 * norm + matrices + biases) + norm;
-}
 
 /// Columns of the sites of a layer; those that are not here have rows of another kind.
 [[nodiscard]] std::map<std::string_view, index> columns_of_sites(lancet::architecture const& a) {
@@ -40,11 +30,13 @@ using lancet::index;
   for (site_id const s : {site_id::q, site_id::rot_q, site_id::z}) out[name(s)] = q;
   for (site_id const s : {site_id::k, site_id::v, site_id::rot_k}) out[name(s)] = kv;
   for (site_id const s : {site_id::mlp_pre, site_id::mlp_post}) out[name(s)] = f;
-  if (a.mlp == lancet::mlp_kind::gated) out[name(site_id::mlp_up)] = f;
+  out[name(site_id::mlp_up)] = f;
   out[name(site_id::q_in)] = a.heads * d;
   out[name(site_id::k_in)] = out[name(site_id::v_in)] = a.kv_heads * d;
   out[name(site_id::head_out)] = a.heads * d;
-  out[name(site_id::logits)] = a.vocabulary;
+  out[name(site_id::logits)] = lancet::sizes<lancet::architecture>(a).outputs;
+  for (std::size_t i = 0; i < lancet::site_count; ++i)
+    if (lancet::absent_because(a, static_cast<site_id>(i))) out.erase(lancet::site_names[i]);
   return out;
 }
 
@@ -88,7 +80,8 @@ void run(common_options& common) {
   }
   model_type const model = load(common);
   lancet::architecture const& a = model.arch();
-  index const scalar = sizeof(typename backend::scalar), parameters = parameters_of(a);
+  index const scalar = sizeof(typename backend::scalar),
+              parameters = lancet::parameter_count(model.weights());
   nlohmann::ordered_json tokenizer = nullptr;
   if (model.has_tokenizer()) {
     tokenizer = {{"tokens", model.tokenizer().size()}, {"hash", model.tokenizer().hash()}};
@@ -113,6 +106,11 @@ void run(common_options& common) {
       {"context", a.context},
       {"norm", a.norm == lancet::norm_kind::rms ? "rms" : "layer"},
       {"positions", a.positions == lancet::position_kind::rope ? "rope" : "learned"},
+      {"norms", std::array{"before", "after", "around", "on_stream"}[static_cast<std::size_t>(a.norms)]},
+      {"residual", a.residual == lancet::residual_kind::serial ? "serial" : "parallel"},
+      {"causal", a.causal},
+      {"windows", a.windows},
+      {"labels", a.labels},
       {"mlp", a.mlp == lancet::mlp_kind::gated ? "gated" : "plain"},
       {"tied_unembedding", a.tied_unembedding},
       {"parameters", parameters},
@@ -120,7 +118,7 @@ void run(common_options& common) {
       {"memory",
        {{"weights", parameters * scalar},
         {"cache_per_token", 2 * a.kv_heads * a.head_dim * a.layers * scalar},
-        {"logits_per_row", a.vocabulary * scalar},
+        {"logits_per_row", lancet::sizes<lancet::architecture>(a).outputs * scalar},
         {"training_per_token", kept * a.layers * scalar}}},
       {"sites", sites_of(a)}};
   if (!common.json && !common.quiet)

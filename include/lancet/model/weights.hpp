@@ -80,6 +80,28 @@ struct model_weights {
   [[nodiscard]] typename B::weight const& unembed() const { return unembedding ? *unembedding : embedding; }
 };
 
+/// Numbers that a model consists of.
+template <class B>
+[[nodiscard]] index parameter_count(model_weights<B> const& m) {
+  index count = 0;
+  auto const add = [&](tensor<B> const& t) { count += t.rows() * t.cols(); };
+  auto const norm = [&](norm_weights<B> const& n) { add(n.weight), add(n.bias); };
+  auto const weight = [&](typename B::weight const& w) { count += w.out() * w.in(); };
+  auto const project = [&](projection<B> const& p) { weight(p.weight), add(p.bias); };
+  weight(m.embedding);
+  if (m.unembedding) weight(*m.unembedding);
+  for (tensor<B> const* const t : {&m.positions, &m.token_types, &m.unembedding_bias}) add(*t);
+  for (norm_weights<B> const* const n : {&m.embedding_norm, &m.final_norm, &m.head_norm}) norm(*n);
+  project(m.head);
+  for (layer_weights<B> const& l : m.layers) {
+    for (projection<B> const* const p : {&l.qkv, &l.o, &l.mlp_in, &l.down}) project(*p);
+    for (norm_weights<B> const* const n :
+         {&l.attn_norm, &l.q_norm, &l.k_norm, &l.attn_post_norm, &l.mlp_norm, &l.mlp_post_norm})
+      norm(*n);
+  }
+  return count;
+}
+
 /// Where a projection's rows lie in its stacked weight: W_Q, W_K, W_V in qkv; gate and up in mlp_in.
 struct stacked_rows {
   index first;

@@ -7,11 +7,12 @@
 
 namespace lancet::detail {
 
-[[nodiscard]] inline model_description encoder(config const& c, char const* family, std::string const& root) {
+[[nodiscard]] inline model_description encoder(config const& c, tensor_table const& tensors,
+                                               char const* family, std::string const& root) {
   model_description m;
   architecture& a = m.arch;
   a.family = family;
-  a.layers = c.count("num_hidden_layers");
+  a.layers = c.layers("num_hidden_layers", tensors);
   a.width = c.count("hidden_size");
   a.heads = a.kv_heads = c.count("num_attention_heads");
   a.head_dim = a.width / a.heads;
@@ -22,7 +23,7 @@ namespace lancet::detail {
   a.norm_epsilon = c.value<double>("layer_norm_eps", 1e-12);
   a.norms = norm_place::on_stream;
   a.embedding_norm = true;
-  a.token_types = c.value<index>("type_vocab_size", 2);
+  a.token_types = c.count("type_vocab_size", 2);
   a.positions = position_kind::learned;
   a.causal = false;
   a.score_scale = 1 / std::sqrt(static_cast<double>(a.head_dim));
@@ -86,7 +87,7 @@ inline void classifier(model_description& m, tensor_table const& tensors, std::s
 }
 
 [[nodiscard]] inline model_description describe_bert(config const& c, tensor_table const& tensors) {
-  model_description m = encoder(c, "bert", "bert.");
+  model_description m = encoder(c, tensors, "bert", "bert.");
   if (tensors.find("cls.predictions.bias")) {
     std::string const head = "cls.predictions.";
     masked_language_model(m, c, head + "transform.dense", head + "transform.LayerNorm", head + "bias",
@@ -102,8 +103,10 @@ inline void classifier(model_description& m, tensor_table const& tensors, std::s
 }
 
 [[nodiscard]] inline model_description describe_roberta(config const& c, tensor_table const& tensors) {
-  model_description m = encoder(c, "roberta", "roberta.");
+  model_description m = encoder(c, tensors, "roberta", "roberta.");
   m.names.first_position = c.value<index>("pad_token_id", 1) + 1;
+  if (m.names.first_position < 0 || m.names.first_position >= m.arch.context)
+    c.fail("pad_token_id", std::to_string(m.names.first_position - 1), "a position of the table");
   m.arch.context -= m.names.first_position;
   if (tensors.find("lm_head.bias"))
     masked_language_model(m, c, "lm_head.dense", "lm_head.layer_norm", "lm_head.bias", "lm_head.decoder",

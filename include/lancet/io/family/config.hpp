@@ -15,8 +15,11 @@
 
 #include "lancet/io/family/tensor_names.hpp"
 #include "lancet/io/json.hpp"
+#include "lancet/io/tensor_entry.hpp"
 
 namespace lancet::detail {
+
+inline constexpr index largest_size = index{1} << 24;
 
 /// One object of a config.json: the document, or what a key of it holds.
 struct config {
@@ -35,9 +38,21 @@ struct config {
   [[nodiscard]] T value(char const* key, T otherwise) const {
     return has(key) ? get<T>(json, key, where) : otherwise;
   }
+  /// A size: so large at most that products of two of them cannot overflow.
   [[nodiscard]] index count(char const* key) const {
     index const n = need<index>(key);
-    if (n < 1) fail(key, std::to_string(n), "at least 1");
+    if (n < 1 || n > largest_size) fail(key, std::to_string(n), "1 to " + std::to_string(largest_size));
+    return n;
+  }
+  [[nodiscard]] index count(char const* key, index otherwise) const {
+    return has(key) ? count(key) : otherwise;
+  }
+  /// Layers, of which each has tensors of its own.
+  [[nodiscard]] index layers(char const* key, tensor_table const& tensors) const {
+    index const n = count(key);
+    if (n > static_cast<index>(tensors.size()))
+      fail(key, std::to_string(n),
+           "no more than the " + std::to_string(static_cast<index>(tensors.size())) + " tensors there are");
     return n;
   }
   /// Refuses a key whose value is not the one that leaves the mathematics alone.
@@ -150,6 +165,8 @@ inline constexpr std::string_view rope_keys[] = {"rope_type",        "type",
                                        double otherwise) {
   double const share =
       rope.value<double>("partial_rotary_factor", c.value<double>("partial_rotary_factor", otherwise));
+  if (!(share > 0 && share <= 1))
+    c.fail("partial_rotary_factor", std::to_string(share), "more than 0, at most 1");
   return static_cast<index>(static_cast<double>(head_dim) * share);
 }
 
@@ -170,7 +187,8 @@ template <class Local>
       local = types[l] == "sliding_attention";
     }
     if (!local) continue;
-    if (window < 1) c.fail("sliding_window", std::to_string(window), "at least 1");
+    if (window < 1 || window > largest_size)
+      c.fail("sliding_window", std::to_string(window), "1 to " + std::to_string(largest_size));
     out[l] = window;
     any = true;
   }

@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "lancet/io/family/tensor_names.hpp"
+#include "lancet/io/family/config.hpp"
 #include "lancet/io/gguf.hpp"
 
 namespace lancet::detail {
@@ -74,8 +74,11 @@ struct gguf_keys {
   [[nodiscard]] std::string key(char const* name) const { return prefix + "." + name; }
   [[nodiscard]] index count(char const* name) const {
     index const n = file.get<index>(key(name));
-    if (n < 1) fail(name, std::to_string(n), "at least 1");
+    if (n < 1 || n > largest_size) fail(name, std::to_string(n), "1 to " + std::to_string(largest_size));
     return n;
+  }
+  [[nodiscard]] index count(char const* name, index otherwise) const {
+    return file.find(key(name)) ? count(name) : otherwise;
   }
   template <class T>
   [[nodiscard]] T value(char const* name, T otherwise) const {
@@ -89,7 +92,7 @@ struct gguf_keys {
 [[nodiscard]] inline rope_settings gguf_rope(gguf_keys const& k, architecture const& a, double base) {
   rope_settings r;
   r.base = k.value<double>("rope.freq_base", base);
-  r.dims = k.value<index>("rope.dimension_count", a.head_dim);
+  r.dims = k.count("rope.dimension_count", a.head_dim);
   r.original = k.value<double>("rope.scaling.original_context_length", static_cast<double>(a.context));
   std::string const type = k.value<std::string>("rope.scaling.type", "none");
   if (type == "none" || type == "longrope") return r;  // longrope: by factors, which are tensors
@@ -112,10 +115,13 @@ struct gguf_keys {
   architecture a;
   a.family = family.family;
   a.layers = k.count("block_count");
+  if (a.layers > static_cast<index>(k.tensors.size()))
+    k.fail("block_count", std::to_string(a.layers),
+           "no more than the file's " + std::to_string(static_cast<index>(k.tensors.size())) + " tensors");
   a.width = k.count("embedding_length");
   a.heads = k.count("attention.head_count");
-  a.kv_heads = k.value<index>("attention.head_count_kv", a.heads);
-  a.head_dim = k.value<index>("attention.key_length", a.width / a.heads);
+  a.kv_heads = k.count("attention.head_count_kv", a.heads);
+  a.head_dim = k.count("attention.key_length", a.width / a.heads);
   if (index const v = k.value<index>("attention.value_length", a.head_dim); v != a.head_dim)
     k.fail("attention.value_length", std::to_string(v), "the key's " + std::to_string(a.head_dim));
   a.mlp_width = k.count("feed_forward_length");
@@ -145,7 +151,8 @@ struct gguf_keys {
     a.logit_cap = k.value<double>("final_logit_softcapping", 30);
   }
   index const window = k.value<index>("attention.sliding_window", 0);
-  if (window < 0) k.fail("attention.sliding_window", std::to_string(window), "at least 0");
+  if (window < 0 || window > largest_size)
+    k.fail("attention.sliding_window", std::to_string(window), "0 to " + std::to_string(largest_size));
   if (window > 0 && family.positions == position_kind::rope)
     for (index l = 0; l < a.layers; ++l)
       a.windows.push_back(family.global_every > 1 && (l + 1) % family.global_every == 0 ? 0 : window);

@@ -11,11 +11,11 @@ namespace lancet::detail {
   model_description m;
   architecture& a = m.arch;
   a.family = "gpt2";
-  a.layers = c.count("n_layer");
+  a.layers = c.layers("n_layer", tensors);
   a.width = c.count("n_embd");
   a.heads = a.kv_heads = c.count("n_head");
   a.head_dim = a.width / a.heads;
-  a.mlp_width = c.value<index>("n_inner", 4 * a.width);
+  a.mlp_width = c.count("n_inner", 4 * a.width);
   a.vocabulary = c.count("vocab_size");
   a.context = c.count("n_positions");
   a.norm = norm_kind::layer;
@@ -53,11 +53,11 @@ namespace lancet::detail {
   return m;
 }
 
-[[nodiscard]] inline model_description describe_gpt_neox(config const& c, tensor_table const&) {
+[[nodiscard]] inline model_description describe_gpt_neox(config const& c, tensor_table const& tensors) {
   model_description m;
   architecture& a = m.arch;
   a.family = "gpt_neox";
-  a.layers = c.count("num_hidden_layers");
+  a.layers = c.layers("num_hidden_layers", tensors);
   a.width = c.count("hidden_size");
   a.heads = a.kv_heads = c.count("num_attention_heads");
   a.head_dim = a.width / a.heads;

@@ -15,11 +15,11 @@ namespace lancet::detail {
   model_description m;
   architecture& a = m.arch;
   a.family = family;
-  a.layers = c.count("num_hidden_layers");
+  a.layers = c.layers("num_hidden_layers", tensors);
   a.width = c.count("hidden_size");
   a.heads = c.count("num_attention_heads");
-  a.kv_heads = c.value<index>("num_key_value_heads", a.heads);
-  a.head_dim = c.value<index>("head_dim", head_dim > 0 ? head_dim : a.width / a.heads);
+  a.kv_heads = c.count("num_key_value_heads", a.heads);
+  a.head_dim = c.count("head_dim", head_dim > 0 ? head_dim : a.width / a.heads);
   a.mlp_width = c.count("intermediate_size");
   a.vocabulary = c.count("vocab_size");
   a.context = c.count("max_position_embeddings");
@@ -157,8 +157,7 @@ namespace lancet::detail {
   a.qk_norm = qk_norm_kind::head;
   m.names.q_norm = "model.layers.{}.self_attn.q_norm";
   m.names.k_norm = "model.layers.{}.self_attn.k_norm";
-  index const every = c.value<index>("sliding_window_pattern", c.value<index>("_sliding_window_pattern", 6));
-  if (every < 1) c.fail("sliding_window_pattern", std::to_string(every), "at least 1");
+  index const every = c.count("sliding_window_pattern", c.count("_sliding_window_pattern", 6));
   a.windows = windows_of(c, a.layers, c.value<index>("sliding_window", 4096),
                          [&](index l) { return (l + 1) % every != 0; });
   config const full = rope_object(c, "full_attention");
