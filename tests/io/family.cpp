@@ -128,6 +128,7 @@ BOOST_AUTO_TEST_CASE(what_would_change_the_mathematics_is_refused_by_name) {
           "position_embedding_type: got \"relative_key\"");
   refused("bert", R"("is_decoder": true)", "is_decoder: got true");
   refused("roberta", R"("pad_token_id": 700)", "pad_token_id: got 700");
+  refused("llama", R"("num_key_value_heads": 3)", "config.json: architecture.kv_heads: got 3 for 4 heads");
   auto const without = [](std::string const& text, std::string_view sentence) {
     check_throws<file_error>(
         [&] { static_cast<void>(describe_config(parse_json(text, "config.json"), "config.json", table())); },

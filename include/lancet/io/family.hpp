@@ -38,6 +38,16 @@ inline constexpr family_row families[] = {
   throw file_error(where, "got architecture '" + family + "', expected one of: " + names);
 }
 
+/// A description whose sizes contradict each other is the file's fault.
+[[nodiscard]] inline model_description checked(model_description m, std::string const& where) {
+  try {
+    validate_architecture(m.arch);
+  } catch (usage_error const& error) {
+    throw file_error(where, error.what());
+  }
+  return m;
+}
+
 /// Divisors of each pair's frequency that a GGUF file keeps as tensors: Llama 3's, or LongRoPE's short and long.
 inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
   gguf_file const& file = k.file;
@@ -83,7 +93,7 @@ inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
   std::string const type = get<std::string>(json, "model_type", where);
   std::vector<std::string_view> known;
   for (detail::family_row const& row : detail::families) {
-    if (row.model_type == type) return row.describe({json, where}, tensors);
+    if (row.model_type == type) return detail::checked(row.describe({json, where}, tensors), where);
     known.push_back(row.model_type);
   }
   detail::unknown_family(where, type, known);
@@ -101,7 +111,7 @@ inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
     architecture a = detail::gguf_architecture(keys, family);
     if (a.positions == position_kind::rope) detail::read_rope_factors(keys, a.rope);
     tensor_names names = detail::gguf_names(model.tensors(), a, family);
-    return {std::move(a), std::move(names)};
+    return detail::checked({std::move(a), std::move(names)}, file.path());
   }
   detail::unknown_family(file.path(), name, known);
 }
