@@ -46,7 +46,7 @@ void check_product(index m, index n, index k, bool accumulate, bool biased, bool
                b[static_cast<std::size_t>(row_major ? p * ldb + j : j * ldb + p)];
       expected[static_cast<std::size_t>(i * ldc + j)] = sum;
     }
-  packed_matrix<T> const packed(k, n, {b.data(), row_major ? ldb : 1, row_major ? 1 : ldb});
+  packed_matrix<T> const packed(k, n, lancet::gemm::strided<T>{b.data(), row_major ? ldb : 1, row_major ? 1 : ldb});
   multiply<T>(m, a.data(), lda, packed, c.data(), ldc, accumulate, biased ? bias.data() : nullptr);
   BOOST_CHECK_MESSAGE(c == expected, sizeof(T)
                                          << " bytes: [" << m << ", " << k << "] · [" << k << ", " << n << "]"
@@ -145,6 +145,41 @@ BOOST_AUTO_TEST_CASE(packed_weights) {
   plain.gather(rows, g2);
   for (index i = 0; i < 4; ++i)
     for (index j = 0; j < 23; ++j) BOOST_TEST(g.all()(i, j) == g2.all()(i, j));
+}
+
+// Kept in bfloat16, a weight is that of its rounded elements in float, bit for bit, in half the memory.
+BOOST_AUTO_TEST_CASE(weights_in_bfloat16) {
+  using B = lancet::backend::eigen<float>;
+  for (auto const& [out, in] : {std::pair<index, index>{45, 23}, {300, 1100}}) {
+    auto const w = random_tensor<B>(out, in, 9);
+    auto rounded = lancet::tensor<B>::clone(w);
+    for (index i = 0; i < out; ++i)
+      for (index j = 0; j < in; ++j)
+        rounded.all()(i, j) = static_cast<float>(lancet::bfloat16::round(w.all()(i, j)));
+    lancet::host::packed_weight<B, lancet::bfloat16> const half(w.all());
+    lancet::host::packed_weight<B> const whole(rounded.all());
+    BOOST_TEST(2 * half.bytes() == whole.bytes());
+    lancet::host::packed_weight<B, lancet::bfloat16> const streamed(out, in, [&](index first, index count, float* to) {
+      for (index i = 0; i < count; ++i) std::copy_n(w.all().row(first + i), in, to + i * in);
+    });
+    for (index const m : {1, 13, 150})
+      for (bool const accumulate : {false, true}) {
+        auto const x = random_tensor<B>(m, in, 10), gy = random_tensor<B>(m, out, 11), bias = random_tensor<B>(1, out, 12);
+        window<B> y(m, out, 13), y2(m, out, 13), y3(m, out, 13), gx(m, in, 14), gx2(m, in, 14);
+        half.apply(x, bias, y, accumulate);
+        whole.apply(x, bias, y2, accumulate);
+        streamed.apply(x, bias, y3, accumulate);
+        half.apply_adjoint(gy, gx, accumulate);
+        whole.apply_adjoint(gy, gx2, accumulate);
+        BOOST_TEST((y.values() == y2.values()));
+        BOOST_TEST((y.values() == y3.values()));
+        BOOST_TEST((gx.values() == gx2.values()));
+      }
+    std::vector<index> const rows{out - 1, 0};
+    lancet::tensor<B> g(2, in);
+    half.gather(rows, g);
+    BOOST_TEST(g.all()(0, in - 1) == rounded.all()(out - 1, in - 1));
+  }
 }
 
 // The instruction set is chosen once a process: the tests above run again in processes of their own.

@@ -118,7 +118,7 @@ template <class T>
 constexpr cudaDataType_t type_of() {
   if constexpr (std::is_same_v<T, float>) return CUDA_R_32F;
   if constexpr (std::is_same_v<T, double>) return CUDA_R_64F;
-  if constexpr (std::is_same_v<T, device::bfloat16>) return CUDA_R_16BF;
+  if constexpr (std::is_same_v<T, bfloat16>) return CUDA_R_16BF;
 }
 template <class T, class Math>
 constexpr cublasComputeType_t compute_of() {

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "lancet/core/bfloat16.hpp"
+
 namespace lancet {
 
 /// IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits. Storage only.
@@ -13,12 +15,6 @@ struct float16 {
   std::uint16_t bits = 0;
   friend constexpr bool operator==(float16,
                                    float16) = default;  // of the bits: NaN equals itself, 0 is not -0
-};
-
-/// The upper half of a binary32. Storage only.
-struct bfloat16 {
-  std::uint16_t bits = 0;
-  friend constexpr bool operator==(bfloat16, bfloat16) = default;
 };
 
 /// Exact.

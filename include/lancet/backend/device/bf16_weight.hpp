@@ -2,31 +2,9 @@
 // Weights in bfloat16: half the memory, and products of rounded inputs with sums in float.
 #pragma once
 
-#include <cstdint>
-#include <cstring>
-
 #include "lancet/backend/device/operations.hpp"
 
 namespace lancet::device {
-
-/// The upper half of a float.
-struct bfloat16 {
-  std::uint16_t bits;
-
-  /// To nearest, ties to even. NaN stays NaN.
-  LANCET_HOST_DEVICE static bfloat16 round(float x) {
-    std::uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    if ((u & 0x7FFFFFFFU) > 0x7F800000U) return {static_cast<std::uint16_t>(u >> 16 | 0x40U)};
-    return {static_cast<std::uint16_t>((u + 0x7FFFU + (u >> 16 & 1U)) >> 16)};
-  }
-  LANCET_HOST_DEVICE explicit operator float() const {
-    std::uint32_t const u = std::uint32_t{bits} << 16;
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-  }
-};
 
 /// W [out, in] of device backend `B`, prepared as bfloat16. Members as in plain_weight.
 template <class B>

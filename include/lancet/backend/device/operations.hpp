@@ -7,6 +7,7 @@
 
 #include "lancet/backend/concept.hpp"
 #include "lancet/backend/device/memory.hpp"
+#include "lancet/core/bfloat16.hpp"
 #include "lancet/ops/activation.hpp"
 #include "lancet/ops/adam.hpp"
 #include "lancet/ops/attention.hpp"
@@ -17,8 +18,6 @@
 #include "lancet/ops/softmax.hpp"
 
 namespace lancet::device {
-
-struct bfloat16;
 
 template <class B, class Scalar, class Runtime>
 struct operations {

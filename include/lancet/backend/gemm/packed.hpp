@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <type_traits>
 #include <vector>
 
 #include "lancet/backend/gemm/microkernel.hpp"
@@ -24,8 +25,9 @@ struct strided {
   index n_stride;
 };
 
-/// A [k, n] matrix in panels of `columns` columns, each panel [k, columns] row-major and padded with zeros.
-template <class T>
+/// A [k, n] matrix of T in panels of `columns` columns, each panel [k, columns] row-major and padded with zeros; kept as
+/// `Stored`, which rounds from T and converts to it (bfloat16: half the memory).
+template <class T, class Stored = T>
 class packed_matrix {
  public:
   packed_matrix() = default;
@@ -33,15 +35,16 @@ class packed_matrix {
     parallel_for(panels(), [&](index panel) {
       index const first = panel * columns_;
       index const count = std::min(columns_, n_ - first);
-      T* out = data_.data() + panel * k_ * columns_;
-      if (count < columns_) std::fill_n(out, k_ * columns_, T(0));
+      Stored* out = data_.data() + panel * k_ * columns_;
+      if (count < columns_) std::fill_n(out, k_ * columns_, Stored{});
       if (source.n_stride == 1) {
         for (index p = 0; p < k_; ++p)
-          std::copy_n(source.data + p * source.k_stride + first, count, out + p * columns_);
+          for (index j = 0; j < count; ++j)
+            out[p * columns_ + j] = stored(source.data[p * source.k_stride + first + j]);
       } else {
         for (index j = 0; j < count; ++j)
           for (index p = 0; p < k_; ++p)
-            out[p * columns_ + j] = source.data[p * source.k_stride + (first + j) * source.n_stride];
+            out[p * columns_ + j] = stored(source.data[p * source.k_stride + (first + j) * source.n_stride]);
       }
     });
   }
@@ -55,9 +58,9 @@ class packed_matrix {
       thread_local std::vector<T> buffer;
       buffer.assign(static_cast<std::size_t>(columns_ * k_), T(0));
       rows(first, count, buffer.data());
-      T* out = data_.data() + panel * k_ * columns_;
+      Stored* out = data_.data() + panel * k_ * columns_;
       for (index p = 0; p < k_; ++p)
-        for (index j = 0; j < columns_; ++j) *out++ = buffer[static_cast<std::size_t>(j * k_ + p)];
+        for (index j = 0; j < columns_; ++j) *out++ = stored(buffer[static_cast<std::size_t>(j * k_ + p)]);
     });
   }
 
@@ -65,23 +68,29 @@ class packed_matrix {
   [[nodiscard]] index n() const { return n_; }
   [[nodiscard]] index columns() const { return columns_; }
   [[nodiscard]] index panels() const { return (n_ + columns_ - 1) / columns_; }
-  [[nodiscard]] T const* panel(index i) const { return data_.data() + i * k_ * columns_; }
-  [[nodiscard]] index bytes() const { return data_.size() * static_cast<index>(sizeof(T)); }
+  [[nodiscard]] Stored const* panel(index i) const { return data_.data() + i * k_ * columns_; }
+  [[nodiscard]] index bytes() const { return data_.size() * static_cast<index>(sizeof(Stored)); }
   [[nodiscard]] T operator()(index p, index j) const {
-    return data_.data()[(j / columns_) * k_ * columns_ + p * columns_ + j % columns_];
+    return T(data_.data()[(j / columns_) * k_ * columns_ + p * columns_ + j % columns_]);
   }
 
  private:
+  [[nodiscard]] static Stored stored(T x) {
+    if constexpr (std::is_same_v<T, Stored>)
+      return x;
+    else
+      return Stored::round(x);
+  }
   packed_matrix(index k, index n)
       : k_(k),
         n_(n),
         columns_(kernels<T>().columns),
-        data_(panels() * k * columns_, typename aligned_buffer<T>::uninitialized{}) {}
+        data_(panels() * k * columns_, typename aligned_buffer<Stored>::uninitialized{}) {}
 
   index k_ = 0;
   index n_ = 0;
   index columns_ = 1;
-  aligned_buffer<T> data_;
+  aligned_buffer<Stored> data_;
 };
 
 /// c[m, n] (+)= a[m, k] · panels, on the calling thread: `panels` holds ⌈n / columns⌉ panels `panel_stride`
@@ -114,8 +123,8 @@ void multiply_panels(index m, index k, index n, T const* a, index lda, T const* 
 /// c[m, n] = (accumulate ? c : bias or 0) + a[m, k] · b. `bias` [n] may be null and is ignored with
 /// `accumulate`. Every element is summed over k in order, in blocks of `k_block`: bit-equal for any m, tiling
 /// and thread count.
-template <class T>
-void multiply(index m, T const* a, index lda, packed_matrix<T> const& b, T* c, index ldc, bool accumulate,
+template <class T, class Stored>
+void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b, T* c, index ldc, bool accumulate,
               T const* bias = nullptr) {
   constexpr index k_block = 512;
   constexpr index tile_rows = 112;
@@ -140,8 +149,19 @@ void multiply(index m, T const* a, index lda, packed_matrix<T> const& b, T* c, i
       add = true;
     }
     for (index p = 0; p < std::max<index>(1, k); p += k_block) {  // once for k = 0, too
-      multiply_panels(rows, std::min(k_block, k - p), width, a + row * lda + p, lda,
-                      b.panel(panel) + p * columns, k * columns, out, ldc, add);
+      index const depth = std::min(k_block, k - p);
+      if constexpr (std::is_same_v<T, Stored>) {
+        multiply_panels(rows, depth, width, a + row * lda + p, lda, b.panel(panel) + p * columns, k * columns, out,
+                        ldc, add);
+      } else {
+        alignas(64) T wide[k_block * kernel_set<T>::most_columns];  // a panel of the block at a time, in the cache
+        for (index column = 0; column < width; column += columns) {
+          Stored const* const from = b.panel(panel + column / columns) + p * columns;
+          for (index e = 0; e < depth * columns; ++e) wide[e] = T(from[e]);
+          multiply_panels(rows, depth, std::min(columns, width - column), a + row * lda + p, lda, wide, index{0},
+                          out + column, ldc, add);
+        }
+      }
       add = true;
     }
   });

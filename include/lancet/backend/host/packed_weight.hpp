@@ -12,8 +12,8 @@
 namespace lancet::host {
 
 /// W [out, in] of host backend `B`, as panels of Wᵀ for y = x·Wᵀ and, once a backward pass asks, of W for gx
-/// = gy·W.
-template <class B>
+/// = gy·W; kept as `Stored`.
+template <class B, class Stored = typename B::scalar>
 class packed_weight {
   using T = typename B::scalar;
 
@@ -29,7 +29,7 @@ class packed_weight {
   [[nodiscard]] index bytes() const { return forward_.bytes() + (adjoint_ ? adjoint_->matrix.bytes() : 0); }
 
   void apply(const_view<B> x, const_view<B> bias, view<B> y, bool accumulate) const {
-    gemm::multiply<T>(x.rows, x.data, x.stride, forward_, y.data, y.stride, accumulate, bias.data);
+    gemm::multiply(x.rows, x.data, x.stride, forward_, y.data, y.stride, accumulate, bias.data);
   }
   void apply_adjoint(const_view<B> gy, view<B> gx, bool accumulate) const {
     std::call_once(adjoint_->once, [this] {
@@ -38,11 +38,11 @@ class packed_weight {
       parallel_for(forward_.panels(), [&](index panel) {
         for (index j = 0; j < std::min(columns, out() - panel * columns); ++j)
           for (index p = 0; p < in(); ++p)
-            w.data()[(panel * columns + j) * in() + p] = forward_.panel(panel)[p * columns + j];
+            w.data()[(panel * columns + j) * in() + p] = T(forward_.panel(panel)[p * columns + j]);
       });
-      adjoint_->matrix = gemm::packed_matrix<T>(out(), in(), gemm::strided<T>{w.data(), in(), 1});
+      adjoint_->matrix = gemm::packed_matrix<T, Stored>(out(), in(), gemm::strided<T>{w.data(), in(), 1});
     });
-    gemm::multiply<T>(gy.rows, gy.data, gy.stride, adjoint_->matrix, gx.data, gx.stride, accumulate);
+    gemm::multiply(gy.rows, gy.data, gy.stride, adjoint_->matrix, gx.data, gx.stride, accumulate);
   }
   /// y[i] = W[rows[i]]: y [R, in].
   void gather(std::span<index const> rows, view<B> y) const {
@@ -53,9 +53,9 @@ class packed_weight {
  private:
   struct lazy {
     std::once_flag once;
-    gemm::packed_matrix<T> matrix;
+    gemm::packed_matrix<T, Stored> matrix;
   };
-  gemm::packed_matrix<T> forward_;
+  gemm::packed_matrix<T, Stored> forward_;
   std::unique_ptr<lazy> adjoint_;
 };
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lancet/backend/host/packed_weight.hpp"
+#include "lancet/core/bfloat16.hpp"
 #include "lancet/ops/linear.hpp"
 
 namespace lancet::backend::product {
@@ -13,6 +14,13 @@ namespace lancet::backend::product {
 struct packed {
   template <class B>
   using weight = host::packed_weight<B>;
+};
+
+/// The same kernel on weights kept in bfloat16: half the memory; products and sums are those of float with the rounded
+/// weights, bit for bit.
+struct packed_bf16 {
+  template <class B>
+  using weight = host::packed_weight<B, bfloat16>;
 };
 
 /// The backend's own product of two matrices, in tiles of rows and columns that the executor runs.
