@@ -15,7 +15,7 @@ namespace lancet_test {
 namespace {
 
 using namespace lancet;
-using device::bfloat16;
+using lancet::bfloat16;
 using B = backend::emulated<float, device::bf16_weight>;
 static_assert(tensor_backend<B>);
 
