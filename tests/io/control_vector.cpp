@@ -32,7 +32,7 @@ transformer<B> model(architecture const& a) {
 }
 
 void write(std::string const& path, intervention<B> const& what, transformer<B> const& m) {
-  write_control_vector(path, constant_shifts(host_parts(what), m), m.arch());
+  write_control_vector(path, host_parts(what), m);
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_direction_is_refused) {
   refused({"offset", "mlp_out", 0, columns(0, 12), 0, 1}, "an offset before layer 1: llama.cpp adds the first one");
   refused({"offset", "resid_pre", 1, columns(0, 12), 0, 1}, "before layer 1");
   refused({"offset", "resid_pre", 0, columns(0, 12), 0, 1}, "before layer 0");
-  refused({"low_rank", "o", 0, columns(0, 12), 1, 1}, "got no offset, expected at least one");
+  refused({"low_rank", "o", 0, columns(0, 12), 1, 1}, "has no place for a low-rank change (of o in layer 0): it adds constants");
   // After a projection whose output is normalised again only the stream itself is left.
   architecture a = m.arch();
   a.family = "gemma2";

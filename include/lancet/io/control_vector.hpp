@@ -23,13 +23,20 @@
 
 namespace lancet {
 
-/// Writes directions for the shifts of an intervention that has no low-rank part. Throws usage_error for one
-/// that is not a direction, naming its place and what could hold it.
-inline void write_control_vector(std::string const& path, std::span<constant_shift const> shifts,
-                                 architecture const& a) {
+/// Writes the parts of an intervention, which must all be offsets on the residual stream. Throws usage_error
+/// for one that is no direction, naming its place and what could hold it.
+template <class B>
+void write_control_vector(std::string const& path, std::vector<host_part> const& parts,
+                          transformer<B> const& model) {
+  architecture const& a = model.arch();
+  for (host_part const& p : parts)
+    if (p.what.kind != "offset")
+      throw usage_error("export: a control vector has no place for a low-rank change (of " + p.what.where +
+                        " in layer " + std::to_string(p.what.layer) +
+                        "): it adds constants; export an adapter or a merged model");
   std::string const family = peer_names_of(a, naming::gguf).architecture;
   std::map<index, std::vector<float>> directions;
-  for (constant_shift const& s : shifts) {
+  for (constant_shift const& s : constant_shifts(parts, model)) {
     std::string const layer = " of layer " + std::to_string(s.layer);
     if (s.place == shift_place::attention)
       throw usage_error("export: a control vector cannot hold what is added to attention's output" + layer +
