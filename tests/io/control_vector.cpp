@@ -81,10 +81,12 @@ BOOST_AUTO_TEST_CASE(what_is_no_direction_is_refused) {
   refused({"offset", "attn_out", 1, columns(0, 12), 0, 1},
           "cannot hold what is added to attention's output of layer 1: the MLP of the same block can see it");
   refused({"offset", "z", 2, columns(6, 6), 0, 1}, "attention's output of layer 2");
-  refused({"offset", "mlp_out", 0, columns(0, 12), 0, 1}, "an offset before layer 1: llama.cpp adds the first one");
+  refused({"offset", "mlp_out", 0, columns(0, 12), 0, 1},
+          "an offset before layer 1: llama.cpp adds the first one");
   refused({"offset", "resid_pre", 1, columns(0, 12), 0, 1}, "before layer 1");
   refused({"offset", "resid_pre", 0, columns(0, 12), 0, 1}, "before layer 0");
-  refused({"low_rank", "o", 0, columns(0, 12), 1, 1}, "has no place for a low-rank change (of o in layer 0): it adds constants");
+  refused({"low_rank", "o", 0, columns(0, 12), 1, 1},
+          "has no place for a low-rank change (of o in layer 0): it adds constants");
   // After a projection whose output is normalised again only the stream itself is left.
   architecture a = m.arch();
   a.family = "gemma2";
@@ -100,12 +102,13 @@ BOOST_AUTO_TEST_CASE(what_is_no_direction_is_refused) {
 BOOST_AUTO_TEST_CASE(files_of_others) {
   temporary_folder const folder;
   std::vector<float> const ones(13, 1.0F);
-  auto const direction = [&](std::string name, std::ptrdiff_t width = 12, tensor_type type = tensor_type::f32) {
+  auto const direction = [&](std::string name, std::ptrdiff_t width = 12,
+                             tensor_type type = tensor_type::f32) {
     lazy_tensor t = as_stored({.name = std::move(name),
                                .type = type,
                                .shape = {width},
-                               .bytes = std::as_bytes(std::span(ones).first(static_cast<std::size_t>(
-                                   type == tensor_type::f32 ? width : width / 2)))});
+                               .bytes = std::as_bytes(std::span(ones).first(
+                                   static_cast<std::size_t>(type == tensor_type::f32 ? width : width / 2)))});
     return t;
   };
   auto const read = [&](std::function<void(gguf_writer&)> const& change, std::string family = "llama") {
@@ -142,16 +145,29 @@ BOOST_AUTO_TEST_CASE(files_of_others) {
                                  "direction.99999999999999999999", "direction.", "direction", "layer.1", "d"})
     refused([&](auto& g) { g.add(direction(name)); }, "expected direction.1 to direction.2 alone");
   refused([&](auto& g) { g.add(direction("direction.1", 13)); }, "has shape [13], expected [12]");
-  refused([&](auto& g) { g.add(direction("direction.1", 12, tensor_type::f16)); }, "has type F16, expected F32");
-  refused([&](auto& g) { g.set("controlvector.layer_count", -1); g.add(direction("direction.1")); },
-          "controlvector.layer_count: got -1, expected 0 to 65536");
-  refused([&](auto& g) { g.set("controlvector.layer_count", "2"); g.add(direction("direction.1")); },
-          "got string, expected an integer");
+  refused([&](auto& g) { g.add(direction("direction.1", 12, tensor_type::f16)); },
+          "has type F16, expected F32");
+  refused(
+      [&](auto& g) {
+        g.set("controlvector.layer_count", -1);
+        g.add(direction("direction.1"));
+      },
+      "controlvector.layer_count: got -1, expected 0 to 65536");
+  refused(
+      [&](auto& g) {
+        g.set("controlvector.layer_count", "2");
+        g.add(direction("direction.1"));
+      },
+      "got string, expected an integer");
   std::vector<float> nan(12, NAN);
-  refused([&](auto& g) {
-    g.add(as_stored({.name = "direction.1", .shape = {12}, .bytes = std::as_bytes(std::span<float const>(nan))}));
-  }, "element 0 is NaN");
-  refused([&](auto& g) { g.add(direction("direction.2")); }, "has a direction for the last layer, 2", "gemma2");
+  refused(
+      [&](auto& g) {
+        g.add(as_stored(
+            {.name = "direction.1", .shape = {12}, .bytes = std::as_bytes(std::span<float const>(nan))}));
+      },
+      "element 0 is NaN");
+  refused([&](auto& g) { g.add(direction("direction.2")); }, "has a direction for the last layer, 2",
+          "gemma2");
 }
 
 }  // namespace lancet_test

@@ -96,7 +96,8 @@ BOOST_AUTO_TEST_CASE(a_folder_and_a_file_from_gguf) {
                                                          {"offset", "attn_out", 0, columns(0, w), 0, 1}});
     std::vector<double> const hooked = logits_of(m, prompt, &what);
     write_merged_gguf(folder / "merged.gguf", source, what, m);
-    BOOST_TEST(largest_gap(hooked, logits_of(load_model<B>(folder / "merged.gguf"), prompt)) < 5e-5, a.family);
+    BOOST_TEST(largest_gap(hooked, logits_of(load_model<B>(folder / "merged.gguf"), prompt)) < 5e-5,
+               a.family);
     write_merged_folder(folder / "merged", source, what, m);
     BOOST_TEST(largest_gap(hooked, logits_of(load_model<B>(folder / "merged"), prompt)) < 5e-5, a.family);
     BOOST_TEST(gguf_file::open(folder / "merged.gguf").get<std::string>("general.name") == "made by a test");
@@ -131,7 +132,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_change_keeps_its_bytes) {
   transformer<B> const m = load_model<B>(folder / "m.gguf");
   intervention<B> what = random_intervention(m, {{"low_rank", "q", 1, columns(0, 32), 2, 1}});
   write_merged_gguf(folder / "merged.gguf", folder / "m.gguf", what, m);
-  gguf_file const before = gguf_file::open(folder / "m.gguf"), after = gguf_file::open(folder / "merged.gguf");
+  gguf_file const before = gguf_file::open(folder / "m.gguf"),
+                  after = gguf_file::open(folder / "merged.gguf");
   BOOST_TEST(before.tensors().size() == after.tensors().size());
   for (tensor_entry const& t : after.tensors()) {
     tensor_entry const& was = before.tensors().at(t.name);
@@ -185,12 +187,14 @@ BOOST_AUTO_TEST_CASE(what_has_no_place_is_refused) {
   intervention<B> const first = random_intervention(m, {{"offset", "resid_pre", 0, columns(0, 12), 0, 1}});
   check_throws<usage_error>([&] { write_merged_gguf(folder / "x", folder / "m", part, m); },
                             "a GGUF file needs the metadata and the tokenizer of one");
-  check_throws<usage_error>([&] { write_merged_folder(folder / "x", folder / "m", part, m, {tensor_type::q8_0}); },
-                            "safetensors has no type Q8_0");
+  check_throws<usage_error>(
+      [&] { write_merged_folder(folder / "x", folder / "m", part, m, {tensor_type::q8_0}); },
+      "safetensors has no type Q8_0");
   check_throws<usage_error>([&] { write_merged_folder(folder / "x", folder / "m", first, m); },
                             "an offset on resid_pre of layer 0 has no bias to fold into");
-  check_throws<usage_error>([&] { write_merged_folder(folder / "x", folder / "m", part, load_model<B>(folder / "m.gguf")); },
-                            "export: got one of model 'm'");
+  check_throws<usage_error>(
+      [&] { write_merged_folder(folder / "x", folder / "m", part, load_model<B>(folder / "m.gguf")); },
+      "export: got one of model 'm'");
   // The same tensors as another family, whose projections have no biases for their readers.
   nlohmann::json config = read_json(folder / "m/config.json");
   transformer<B> const qwen = [&] {
@@ -200,9 +204,10 @@ BOOST_AUTO_TEST_CASE(what_has_no_place_is_refused) {
     return transformer<B>(a, std::move(out.mutable_weights()), m.identity());
   }();
   intervention<B> const head = random_intervention(qwen, {{"offset", "z", 1, columns(6, 6), 0, 1}});
-  check_throws<usage_error>([&] { write_merged_folder(folder / "x", folder / "m", head, qwen); },
-                            "would need tensor 'model.layers.1.self_attn.o_proj.bias', which transformers' qwen2 "
-                            "does not have");
+  check_throws<usage_error>(
+      [&] { write_merged_folder(folder / "x", folder / "m", head, qwen); },
+      "would need tensor 'model.layers.1.self_attn.o_proj.bias', which transformers' qwen2 "
+      "does not have");
   intervention<B> const mlp = random_intervention(qwen, {{"offset", "mlp_out", 1, columns(0, 12), 0, 1}});
   check_throws<usage_error>([&] { write_merged_folder(folder / "x", folder / "m", mlp, qwen); },
                             "does not have; a control vector may hold it");

@@ -24,7 +24,9 @@ model_identity const identity{"tiny", "abc"};
 circuit some_circuit() {
   circuit c;
   c.model = identity;
-  c.units = {{unit_kind::head, 1, 3, -1}, {unit_kind::mlp, 1, 0, -1}, {unit_kind::head, 0, 2, -1},
+  c.units = {{unit_kind::head, 1, 3, -1},
+             {unit_kind::mlp, 1, 0, -1},
+             {unit_kind::head, 0, 2, -1},
              {unit_kind::head, 1, 0, -1}};
   c.effects = {0.5, -0.25, 0.125, NAN};
   return c;
@@ -46,7 +48,9 @@ circuit read(nlohmann::json const& document) {
 
 BOOST_AUTO_TEST_CASE(a_circuit_is_its_nodes_and_every_edge_between_them) {
   nlohmann::json const g = graph(some_circuit());
-  BOOST_TEST(g["cfg"] == nlohmann::json({{"n_layers", 3}, {"n_heads", 4}, {"d_model", 12}, {"parallel_attn_mlp", false}}));
+  BOOST_TEST(
+      g["cfg"] ==
+      nlohmann::json({{"n_layers", 3}, {"n_heads", 4}, {"d_model", 12}, {"parallel_attn_mlp", false}}));
   BOOST_TEST(g["nodes"].size() == 3U * 5U + 2U);
   BOOST_TEST(g["nodes"]["a1.h3"] == nlohmann::json({{"in_graph", true}, {"score", 0.5}}));
   BOOST_TEST(g["nodes"]["a1.h0"] == nlohmann::json({{"in_graph", true}}));
@@ -58,10 +62,12 @@ BOOST_AUTO_TEST_CASE(a_circuit_is_its_nodes_and_every_edge_between_them) {
     BOOST_TEST(edge == nlohmann::json({{"score", 1.0}, {"in_graph", true}}));
     edges.insert(name);
   }
-  std::set<std::string> expected{"input->m1", "a0.h2->m1", "a1.h0->m1", "a1.h3->m1", "input->logits",
-                                 "a0.h2->logits", "a1.h0->logits", "a1.h3->logits", "m1->logits"};
+  std::set<std::string> expected{"input->m1",     "a0.h2->m1",     "a1.h0->m1",
+                                 "a1.h3->m1",     "input->logits", "a0.h2->logits",
+                                 "a1.h0->logits", "a1.h3->logits", "m1->logits"};
   for (char const* const way : {"<q>", "<k>", "<v>"})
-    for (char const* const edge : {"input->a0.h2", "input->a1.h0", "input->a1.h3", "a0.h2->a1.h0", "a0.h2->a1.h3"})
+    for (char const* const edge :
+         {"input->a0.h2", "input->a1.h0", "input->a1.h3", "a0.h2->a1.h0", "a0.h2->a1.h3"})
       expected.insert(std::string(edge) + way);
   BOOST_TEST((edges == expected));
   // Attention and MLP side by side: heads of the layer do not feed its MLP.
@@ -106,16 +112,22 @@ BOOST_AUTO_TEST_CASE(graphs_that_do_not_fit) {
   refused([](json& g) { g["cfg"]["parallel_attn_mlp"] = 1; }, "got 1, expected true or false");
   refused([](json& g) { g.erase("nodes"); }, "nodes: got nothing, expected nodes by name");
   refused([](json& g) { g["neurons"] = 1; }, "expected no member 'neurons', only cfg, nodes, edges");
-  for (char const* const name : {"a3.h0", "a0.h4", "m3", "a0", "a00.h1", "a0.h", "m-1", "m", "", "embed", "a0.h1 "})
+  for (char const* const name :
+       {"a3.h0", "a0.h4", "m3", "a0", "a00.h1", "a0.h", "m-1", "m", "", "embed", "a0.h1 "})
     refused([&](json& g) { g["nodes"][name] = {{"in_graph", true}}; }, "expected nodes of the model, not '");
   refused([](json& g) { g["nodes"]["m0"]["neurons"] = {true, false}; }, "expected true: units are whole");
-  refused([](json& g) { g["nodes"]["m0"]["in_graph"] = "yes"; }, "got the string 'yes', expected true or false");
+  refused([](json& g) { g["nodes"]["m0"]["in_graph"] = "yes"; },
+          "got the string 'yes', expected true or false");
   refused([](json& g) { g["nodes"]["m0"]["weight"] = 1; }, "expected no member 'weight'");
   for (char const* const name :
-       {"m0->a0.h1<q>", "a0.h1->a0.h2<k>", "a0.h1->a1.h2", "a0.h1->m1<q>", "logits->m1", "m1->input", "m1->m1",
-        "m1", "->", "a0.h1->a1.h2<x>", "input->a0.h1<q"})
+       {"m0->a0.h1<q>", "a0.h1->a0.h2<k>", "a0.h1->a1.h2", "a0.h1->m1<q>", "logits->m1", "m1->input",
+        "m1->m1", "m1", "->", "a0.h1->a1.h2<x>", "input->a0.h1<q"})
     refused([&](json& g) { g["edges"][name] = {{"score", 1}}; }, "expected edges of the model, not '");
-  refused([](json& g) { g["edges"]["input->m0"] = {{"score", "high"}}; }, "got the string 'high', expected a number");
+  refused(
+      [](json& g) {
+        g["edges"]["input->m0"] = {{"score", "high"}};
+      },
+      "got the string 'high', expected a number");
 }
 
 BOOST_AUTO_TEST_CASE(units_that_are_no_nodes) {
@@ -127,7 +139,8 @@ BOOST_AUTO_TEST_CASE(units_that_are_no_nodes) {
   };
   refused({unit_kind::neuron, 1, 3, -1}, "a MIB graph has no node for neuron 1.3");
   refused({unit_kind::resid, 1, 0, -1}, "no node for resid 1");
-  refused({unit_kind::head, 2, 0, 4}, "no node for head 2.0 at position 4: its nodes are heads and MLPs at every");
+  refused({unit_kind::head, 2, 0, 4},
+          "no node for head 2.0 at position 4: its nodes are heads and MLPs at every");
   refused({unit_kind::head, 1, 3, -1}, "got node a1.h3 twice, expected each unit once");
   refused({unit_kind::head, 1, 4, -1}, "expected a unit of a model with 3 layers");
 }

@@ -33,8 +33,8 @@ double gap_to_peft(transformer<B> const& model, intervention<B>* what) {
     std::vector<std::int32_t> const ids = golden.ints(std::string("ids.") + i);
     std::vector<double> const all = logits_of(model, {ids.begin(), ids.end()}, what);
     std::vector<float> const expected = golden.floats(std::string("last_logits.") + i).values;
-    most = std::max(most, largest_gap({all.end() - std::ssize(expected), all.end()},
-                                      {expected.begin(), expected.end()}));
+    most = std::max(
+        most, largest_gap({all.end() - std::ssize(expected), all.end()}, {expected.begin(), expected.end()}));
   }
   return most;
 }

@@ -23,7 +23,8 @@ struct options {
 [[nodiscard]] std::optional<lancet::tensor_type> type_of(options const& o, file_format format) {
   if (o.type.empty()) return {};
   if (format == file_format::peft || format == file_format::control_vector || format == file_format::mib)
-    throw lancet::usage_error("--type: has no use with --format " + o.format + ", whose numbers have one type");
+    throw lancet::usage_error("--type: has no use with --format " + o.format +
+                              ", whose numbers have one type");
   return choose<lancet::tensor_type>("--type", o.type,
                                      {{"f32", lancet::tensor_type::f32},
                                       {"f16", lancet::tensor_type::f16},
@@ -95,14 +96,16 @@ void add_export(CLI::App& app, common_options& common) {
   CLI::App& verb = *app.add_subcommand("export", "An intervention as a file that other programs load");
   add_common(verb, common, {.output = true});
   add_intervention(verb, o->intervention);
-  verb.add_option("--format,-f", o->format,
-                  "peft: a LoRA adapter (folder); lora-gguf: the same for llama.cpp; control-vector: offsets of the "
-                  "residual stream (GGUF); safetensors: the merged model as a folder; gguf: as a file; mib: the "
-                  "circuit as a graph (JSON)")
+  verb.add_option(
+          "--format,-f", o->format,
+          "peft: a LoRA adapter (folder); lora-gguf: the same for llama.cpp; control-vector: offsets of the "
+          "residual stream (GGUF); safetensors: the merged model as a folder; gguf: as a file; mib: the "
+          "circuit as a graph (JSON)")
       ->required();
-  verb.add_option("--type", o->type,
-                  "of the merged model's matrices: f32, f16, bf16 or, with gguf, q8_0; of a lora-gguf: f32 or f16 "
-                  "[as they are, those that change f32]");
+  verb.add_option(
+      "--type", o->type,
+      "of the merged model's matrices: f32, f16, bf16 or, with gguf, q8_0; of a lora-gguf: f32 or f16 "
+      "[as they are, those that change f32]");
   verb.add_option("--base-model", o->base_model, "what a PEFT adapter says it is for: a name or a path");
   verb.callback([&common, o] { run(common, *o); });
 }
