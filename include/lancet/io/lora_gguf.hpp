@@ -50,7 +50,7 @@ inline void write_lora_gguf(std::string const& path, std::span<host_part const> 
   if (type != tensor_type::f32 && type != tensor_type::f16)
     fail_expected("export: type of a LoRA file", name_of(type), "F32 or F16");
   peer_names const peer = peer_names_of(a, naming::gguf);
-  std::vector<low_rank_update> updates = low_rank_updates(parts, peer.names, a);
+  std::vector<low_rank_update> updates = low_rank_updates(parts, peer, a);
   index alpha = 0;
   for (low_rank_update const& u : updates) alpha = std::max(alpha, u.rank);
   gguf_writer out;
@@ -88,7 +88,7 @@ inline void write_lora_gguf(std::string const& path, std::span<host_part const> 
   auto const alpha = file.get<double>("adapter.lora.alpha");
   if (!std::isfinite(alpha)) throw file_error(path, "adapter.lora.alpha: expected a finite number");
   return detail::read_adapter(
-      file.tensors(), peer.names, a,
+      file.tensors(), peer, a,
       [&](std::string const& name) { return detail::parse_lora_gguf_name(name, path); },
       [&](std::string const&, tensor_entry const& matrix_a) {
         index const rank = matrix_a.rows();

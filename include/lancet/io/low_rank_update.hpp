@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "lancet/io/family.hpp"
 #include "lancet/io/host_part.hpp"
+#include "lancet/io/peer_names.hpp"
 #include "lancet/model/weights.hpp"
 
 namespace lancet {
@@ -49,20 +49,25 @@ namespace detail {
   return rows_of(a, p == proj::up && a.mlp == mlp_kind::plain ? proj::gate : p);
 }
 
-/// GGUF's Llama keeps rotated pairs of queries and keys side by side: pair (i, i + n/2) of a head as rows
-/// (2i, 2i + 1). The file's row of one of lancet's.
-[[nodiscard]] inline index stored_row(tensor_names const& names, architecture const& a, proj p, index row) {
-  if (!names.interleaved_query || (p != proj::q && p != proj::k)) return row;
+/// The row of a stored weight that one of lancet's is; `first` is where the projection's rows begin if they
+/// lie together. GGUF's Llama keeps rotated pairs of queries and keys side by side, (i, i + n/2) of a head as
+/// rows (2i, 2i + 1); GPT-NeoX keeps the rows of each head's query, key and value together.
+[[nodiscard]] inline index stored_row(peer_names const& peer, architecture const& a, proj p, index first,
+                                      index row) {
+  bool const query_or_key = p == proj::q || p == proj::k;
   index const within = row % a.head_dim, half = a.rotary_dims / 2;
-  if (within >= 2 * half) return row;
-  return row - within + (within < half ? 2 * within : 2 * (within - half) + 1);
+  if (peer.qkv_by_head && (query_or_key || p == proj::v))
+    return 3 * (row - within) + (p == proj::q ? 0 : p == proj::k ? 1 : 2) * a.head_dim + within;
+  if (!peer.names.interleaved_query || !query_or_key || within >= 2 * half) return first + row;
+  return first + row - within + (within < half ? 2 * within : 2 * (within - half) + 1);
 }
 
 }  // namespace detail
 
 /// Every stored weight that holds projections, by name without ".weight".
 [[nodiscard]] inline std::map<std::string, stored_projection, std::less<>> stored_projections(
-    tensor_names const& names, architecture const& a) {
+    peer_names const& peer, architecture const& a) {
+  tensor_names const& names = peer.names;
   std::map<std::string, stored_projection, std::less<>> out;
   sizes<architecture> const n(a);
   for (index l = 0; l < a.layers; ++l) {
@@ -86,12 +91,34 @@ namespace detail {
   return out;
 }
 
+namespace detail {
+
+/// Writes a part into ranks first_rank, … of an update: A at its columns, factor·B at its projection's rows.
+inline void put_part(host_part const& p, stored_projection const& s, peer_names const& peer,
+                     architecture const& a, index first_rank, double factor, low_rank_update& u) {
+  index const r = p.what.rank, columns = std::ssize(p.what.columns);
+  for (index i = 0; i < r; ++i)
+    for (index j = 0; j < columns; ++j)
+      u.a[static_cast<std::size_t>((first_rank + i) * u.in + p.what.columns[static_cast<std::size_t>(j)])] =
+          p.a[static_cast<std::size_t>(i * columns + j)];
+  index first_row = 0;
+  for (auto const& [which, rows] : s.rows) {
+    for (index row = 0; row < rows && proj_name(which) == p.what.where; ++row)
+      for (index i = 0; i < r; ++i)
+        u.b[static_cast<std::size_t>(stored_row(peer, a, which, first_row, row) * u.rank + first_rank + i)] =
+            static_cast<float>(factor * static_cast<double>(p.b[static_cast<std::size_t>(row * r + i)]));
+    first_row += rows;
+  }
+}
+
+}  // namespace detail
+
 /// The parts as changes of stored weights, in order of layers; parts of one weight become one, stacked along
-/// the rank. Offsets are left out. Throws usage_error for a projection that has no name there.
+/// the rank. Offsets are left out. Throws usage_error for a projection that the family has not.
 [[nodiscard]] inline std::vector<low_rank_update> low_rank_updates(std::span<host_part const> parts,
-                                                                   tensor_names const& names,
+                                                                   peer_names const& peer,
                                                                    architecture const& a) {
-  auto const stored = stored_projections(names, a);
+  auto const stored = stored_projections(peer, a);
   std::map<std::pair<index, std::string>, std::vector<host_part const*>> by_weight;
   for (host_part const& p : parts) {
     if (p.what.kind != "low_rank") continue;
@@ -101,40 +128,22 @@ namespace detail {
              });
     });
     if (at == stored.end())
-      throw usage_error("export: projection '" + p.what.where + "' of a " + a.family +
-                        " has no rows of its own there (heads' queries, keys and values are mixed), so no "
-                        "adapter can name it; merge the intervention into the model instead");
+      throw usage_error("export: got a part on projection '" + p.what.where + "', which a " + a.family +
+                        " does not have");
     by_weight[{p.what.layer, at->first}].push_back(&p);
   }
   std::vector<low_rank_update> out;
   for (auto const& [place, members] : by_weight) {
     stored_projection const& s = stored.at(place.second);
-    low_rank_update u{place.second, place.first, s.in, s.out, 0, members[0]->what.scale, {}, {}};
     bool const alone = members.size() == 1;
-    if (!alone) u.scale = 1;
+    low_rank_update u{place.second, place.first, s.in, s.out, 0, alone ? members[0]->what.scale : 1, {}, {}};
     for (host_part const* p : members) u.rank += p->what.rank;
     u.a.resize(static_cast<std::size_t>(u.rank * u.in));
     u.b.resize(static_cast<std::size_t>(u.out * u.rank));
     index first_rank = 0;
     for (host_part const* p : members) {
-      index const r = p->what.rank, columns = std::ssize(p->what.columns);
-      for (index i = 0; i < r; ++i)
-        for (index j = 0; j < columns; ++j)
-          u.a[static_cast<std::size_t>((first_rank + i) * u.in +
-                                       p->what.columns[static_cast<std::size_t>(j)])] =
-              p->a[static_cast<std::size_t>(i * columns + j)];
-      index first_row = 0;
-      for (auto const& [which, rows] : s.rows) {
-        if (detail::proj_name(which) == p->what.where)
-          for (index row = 0; row < rows; ++row)
-            for (index i = 0; i < r; ++i)
-              u.b[static_cast<std::size_t>((first_row + detail::stored_row(names, a, which, row)) * u.rank +
-                                           first_rank + i)] =
-                  static_cast<float>((alone ? 1 : p->what.scale) *
-                                     p->b[static_cast<std::size_t>(row * r + i)]);
-        first_row += rows;
-      }
-      first_rank += r;
+      detail::put_part(*p, s, peer, a, first_rank, alone ? 1 : p->what.scale, u);
+      first_rank += p->what.rank;
     }
     out.push_back(std::move(u));
   }
@@ -144,8 +153,8 @@ namespace detail {
 
 /// Changes of stored weights as parts on whole projections; a projection whose rows of B are zero has none.
 [[nodiscard]] inline std::vector<host_part> parts_of(std::span<low_rank_update const> updates,
-                                                     tensor_names const& names, architecture const& a) {
-  auto const stored = stored_projections(names, a);
+                                                     peer_names const& peer, architecture const& a) {
+  auto const stored = stored_projections(peer, a);
   std::vector<host_part> out;
   for (low_rank_update const& u : updates) {
     index first_row = 0;
@@ -156,7 +165,7 @@ namespace detail {
                   std::vector<float>(static_cast<std::size_t>(rows * u.rank)),
                   {}};
       for (index row = 0; row < rows; ++row)
-        std::copy_n(u.b.begin() + (first_row + detail::stored_row(names, a, which, row)) * u.rank, u.rank,
+        std::copy_n(u.b.begin() + detail::stored_row(peer, a, which, first_row, row) * u.rank, u.rank,
                     p.b.begin() + row * u.rank);
       first_row += rows;
       if (std::ranges::any_of(p.b, [](float x) { return x != 0; })) out.push_back(std::move(p));

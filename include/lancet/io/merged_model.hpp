@@ -123,7 +123,7 @@ class model_merger {
 
   [[nodiscard]] merged_tensors merge(std::vector<moved_tensor> moved, peer_names const& peer, naming format) {
     added = add_biases(moved, peer, format, shifts_, arch_);
-    return merged_tensors(std::move(moved), peer.names, arch_, parts_, shifts_);
+    return merged_tensors(std::move(moved), peer, arch_, parts_, shifts_);
   }
 
   added_biases added;

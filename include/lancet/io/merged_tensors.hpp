@@ -53,11 +53,11 @@ namespace detail {
 /// Rows of GGUF's interleaved queries or keys in the order of split halves.
 [[nodiscard]] inline std::vector<float> half_split_rows(std::vector<float> const& x, index cols,
                                                         architecture const& a) {
-  tensor_names interleaved;
-  interleaved.interleaved_query = true;
+  peer_names interleaved;
+  interleaved.names.interleaved_query = true;
   std::vector<float> out(x.size());
   for (index row = 0; row < std::ssize(x) / cols; ++row)
-    std::copy_n(x.begin() + stored_row(interleaved, a, proj::q, row) * cols, cols, out.begin() + row * cols);
+    std::copy_n(x.begin() + stored_row(interleaved, a, proj::q, 0, row) * cols, cols, out.begin() + row * cols);
   return out;
 }
 
@@ -85,17 +85,17 @@ inline void add_update(low_rank_update const& u, bool transposed, std::vector<fl
 /// The changes by the names of the target's tensors.
 class merged_tensors {
  public:
-  /// `names` are the target's projections. Biases that shifts need must be among `moved`.
-  merged_tensors(std::vector<moved_tensor> moved, tensor_names names, architecture const& a,
+  /// `peer` names the target's projections. Biases that shifts need must be among `moved`.
+  merged_tensors(std::vector<moved_tensor> moved, peer_names peer, architecture const& a,
                  std::span<host_part const> parts, std::span<constant_shift const> shifts)
-      : moved_(std::move(moved)), names_(std::move(names)), arch_(a) {
-    for (low_rank_update& u : low_rank_updates(parts, names_, a)) {
+      : moved_(std::move(moved)), peer_(std::move(peer)), arch_(a) {
+    for (low_rank_update& u : low_rank_updates(parts, peer_, a)) {
       std::string weight = u.weight + ".weight";
-      require(weight, names_.transposed ? std::vector{u.in, u.out} : std::vector{u.out, u.in});
+      require(weight, peer_.names.transposed ? std::vector{u.in, u.out} : std::vector{u.out, u.in});
       updates_.emplace(std::move(weight), std::move(u));
     }
     for (constant_shift const& s : shifts) {
-      std::string const bias = bias_of(names_, s);
+      std::string const bias = bias_of(peer_.names, s);
       require(bias, {std::ssize(s.delta)});
       std::vector<double>& sum = biases_[bias];
       sum.resize(s.delta.size());
@@ -170,7 +170,7 @@ class merged_tensors {
     if (m.how == rearranged::rows_half_split)
       out = detail::half_split_rows(out, m.shape.size() > 1 ? cols : 1, arch_);
     if (auto const at = updates_.find(m.name); at != updates_.end())
-      detail::add_update(at->second, names_.transposed, out);
+      detail::add_update(at->second, peer_.names.transposed, out);
     if (auto const at = biases_.find(m.name); at != biases_.end())
       for (std::size_t j = 0; j < out.size(); ++j)
         out[j] = static_cast<float>(static_cast<double>(out[j]) + at->second[j]);
@@ -178,7 +178,7 @@ class merged_tensors {
   }
 
   std::vector<moved_tensor> moved_;
-  tensor_names names_;
+  peer_names peer_;
   architecture arch_;
   std::map<std::string, low_rank_update, std::less<>> updates_;
   std::map<std::string, std::vector<double>, std::less<>> biases_;

@@ -17,6 +17,7 @@ enum class naming { hugging_face, gguf };
 struct peer_names {
   std::string architecture;  ///< model_type, or general.architecture
   tensor_names names;
+  bool qkv_by_head = false;  ///< a fused qkv holds q, k, v of head 0, then of head 1, …
 };
 
 namespace detail {
@@ -83,7 +84,8 @@ inline constexpr std::array peer_families{
     n.transposed = true;
   } else if (f.style == module_style::neox) {
     std::string const layer = "gpt_neox.layers.{}.";
-    n.o = layer + "attention.dense";  // queries, keys and values lie mixed by head: not here
+    n.qkv = {layer + "attention.query_key_value"};
+    n.o = layer + "attention.dense";
     n.mlp_in = {layer + "mlp.dense_h_to_4h"};
     n.down = layer + "mlp.dense_4h_to_h";
   } else {
@@ -108,7 +110,7 @@ inline constexpr std::array peer_families{
 [[nodiscard]] inline peer_names peer_names_of(architecture const& a, naming which) {
   detail::peer_family const& f = detail::find_peer_family(a.family);
   if (which == naming::gguf) return {std::string(f.gguf), detail::gguf_projections(f)};
-  return {std::string(f.family), detail::hugging_face_projections(f)};
+  return {std::string(f.family), detail::hugging_face_projections(f), f.style == detail::module_style::neox};
 }
 
 /// True where attention's and the MLP's outputs are normalised before they are added to the residual stream.

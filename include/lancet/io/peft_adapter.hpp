@@ -83,8 +83,8 @@ inline constexpr std::string_view peft_root = "base_model.model.";
 inline void write_peft_adapter(std::string const& folder, std::span<host_part const> parts,
                                architecture const& a, std::string const& base_model = "") {
   detail::require_low_rank(parts, "a PEFT adapter");
-  tensor_names const names = peer_names_of(a, naming::hugging_face).names;
-  std::vector<low_rank_update> updates = low_rank_updates(parts, names, a);
+  peer_names const peer = peer_names_of(a, naming::hugging_face);
+  std::vector<low_rank_update> updates = low_rank_updates(parts, peer, a);
   std::vector<index> alphas;
   std::vector<tensor_entry> tensors;
   for (low_rank_update& u : updates) {
@@ -95,7 +95,7 @@ inline void write_peft_adapter(std::string const& folder, std::span<host_part co
   }
   write_folder_atomically(folder, [&](std::string const& into) {
     write_file(into + "/adapter_config.json",
-               detail::peft_config(updates, alphas, base_model, names.transposed).dump(2) + "\n");
+               detail::peft_config(updates, alphas, base_model, peer.names.transposed).dump(2) + "\n");
     write_safetensors(into + "/adapter_model.safetensors", tensors, {{"format", "pt"}});
   });
 }
@@ -108,7 +108,7 @@ inline void write_peft_adapter(std::string const& folder, std::span<host_part co
   detail::peft_settings const settings = detail::read_peft_config(folder + "/adapter_config.json");
   auto const file = safetensors_file::open(folder + "/adapter_model.safetensors");
   return detail::read_adapter(
-      file.tensors(), peer_names_of(a, naming::hugging_face).names, a,
+      file.tensors(), peer_names_of(a, naming::hugging_face), a,
       [&](std::string const& name) { return detail::parse_peft_name(name, file.path()); },
       [&](std::string const& module, tensor_entry const&) {
         return detail::adapter_size{settings.rank_of(module), settings.scale_of(module)};

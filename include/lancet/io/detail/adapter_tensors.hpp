@@ -42,10 +42,10 @@ struct adapter_size {
 /// a pair, another shape, and where nothing is changed.
 template <std::invocable<std::string const&> Parse,
           std::invocable<std::string const&, tensor_entry const&> Size>
-[[nodiscard]] std::vector<host_part> read_adapter(tensor_table const& tensors, tensor_names const& names,
+[[nodiscard]] std::vector<host_part> read_adapter(tensor_table const& tensors, peer_names const& peer,
                                                   architecture const& a, Parse&& parse, Size&& size) {
   std::string const& path = tensors.path();
-  auto const stored = stored_projections(names, a);
+  auto const stored = stored_projections(peer, a);
   std::map<std::string, std::array<tensor_entry const*, 2>> pairs;  // weight → A, B
   for (tensor_entry const& t : tensors) {
     adapter_name const name = parse(t.name);
@@ -70,7 +70,7 @@ template <std::invocable<std::string const&> Parse,
                        read_adapter_matrix(tensors.at(pair[1]->name, shape_b), path)});
   }
   std::ranges::stable_sort(updates, {}, &low_rank_update::layer);
-  std::vector<host_part> out = parts_of(updates, names, a);
+  std::vector<host_part> out = parts_of(updates, peer, a);
   if (out.empty()) throw file_error(path, "changes nothing: every B is zero");
   return out;
 }

@@ -27,7 +27,7 @@ struct added_biases {
                                              architecture const& a) {
   std::set<std::string, std::less<>> known;
   for (moved_tensor const& m : moved) known.insert(m.name);
-  auto const stored = stored_projections(peer.names, a);
+  auto const stored = stored_projections(peer, a);
   auto const add = [&](std::vector<std::string> const& names) {
     for (index l = 0; l < a.layers; ++l)
       for (std::string const& name : names) {
