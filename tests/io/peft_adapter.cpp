@@ -141,8 +141,8 @@ BOOST_AUTO_TEST_CASE(rows_of_gpt_neox_lie_together_by_head) {
   architecture a = gpt2_like();  // 3 heads of 4
   a.family = "gpt_neox";
   transformer<B> const m = model(a);
-  auto const what = random_intervention(m, {{"low_rank", "k", 0, columns(0, 12), 1, 1},
-                                            {"low_rank", "down", 1, columns(0, 10), 1, 1}});
+  auto const what = random_intervention(
+      m, {{"low_rank", "k", 0, columns(0, 12), 1, 1}, {"low_rank", "down", 1, columns(0, 10), 1, 1}});
   write_peft_adapter(folder / "p", host_parts(what), a);
   auto const file = safetensors_file::open(folder / "p/adapter_model.safetensors");
   std::string const module = "base_model.model.gpt_neox.layers.0.attention.query_key_value";

@@ -53,6 +53,14 @@ class Export(ProgramTest):
         self.assertTrue(raw.startswith(b"GGUF\x03\0\0\0"))
         self.assertIn(b"attn_output.weight.lora_a", raw)
 
+    def test_what_goes_out_can_be_used_in_its_place(self):
+        wanted = self.scores("m", "--intervention", "breaker")
+        self.export("breaker", "peft", "again")
+        self.export("again", "lora-gguf", "again.gguf")  # from one to the other
+        for path in ("again", "again.gguf"):
+            got = self.scores("m", "--intervention", path)
+            self.assertLess(max(abs(a - b) for a, b in zip(wanted, got)), 1e-5, path)
+
     def test_a_circuit_as_a_graph(self):
         summary = self.export("breaker", "mib", "graph.json")
         graph = json.loads((self.folder / "graph.json").read_text())

@@ -44,7 +44,8 @@ void run(common_options& common, options const& o) {
   if (common.output.empty())
     throw lancet::usage_error("--output: got nothing, expected the file or folder to write");
   if (o.intervention.folder.empty())
-    throw lancet::usage_error("--intervention: got nothing, expected a folder that train or surgery wrote");
+    throw lancet::usage_error(
+        "--intervention: got nothing, expected a folder that train or surgery wrote, or an adapter");
   while (common.output.size() > 1 && common.output.ends_with('/')) common.output.pop_back();
   auto const format = choose<file_format>("--format", o.format,
                                           {{"peft", file_format::peft},

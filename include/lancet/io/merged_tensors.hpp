@@ -57,7 +57,8 @@ namespace detail {
   interleaved.names.interleaved_query = true;
   std::vector<float> out(x.size());
   for (index row = 0; row < std::ssize(x) / cols; ++row)
-    std::copy_n(x.begin() + stored_row(interleaved, a, proj::q, 0, row) * cols, cols, out.begin() + row * cols);
+    std::copy_n(x.begin() + stored_row(interleaved, a, proj::q, 0, row) * cols, cols,
+                out.begin() + row * cols);
   return out;
 }
 
