@@ -135,8 +135,10 @@ lancet::tokenizer load_tokenizer(common_options& common) {
 }
 
 void add_intervention(CLI::App& verb, intervention_options& options) {
-  verb.add_option("--intervention", options.folder,
-                  "a folder that `lancet train` or `lancet surgery` wrote, applied to the model");
+  verb.add_option(
+      "--intervention", options.folder,
+      "applied to the model: a folder that `lancet train` or `lancet surgery` wrote, a PEFT adapter, or a "
+      "GGUF file with a LoRA or a control vector");
   verb.add_option("--strength", options.strength, "of the intervention: 0 none, 1 as trained [as saved]")
       ->check(CLI::Range(0.0, 100.0));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lancet/model_verbs/model.hpp"
 
-#include "lancet/io/intervention_folder.hpp"
 #include "lancet/io/load_model.hpp"
+#include "lancet/io/open_intervention.hpp"
 
 namespace program::PROGRAM_BACKEND {
 
@@ -26,7 +26,7 @@ std::unique_ptr<lancet::intervention<backend>> load(model_type const& model,
     return nullptr;
   }
   auto out = std::make_unique<lancet::intervention<backend>>(
-      lancet::load_intervention<backend>(options.folder, model));
+      lancet::open_intervention<backend>(options.folder, model));
   if (options.strength >= 0) out->set_strength(options.strength);
   return out;
 }

@@ -15,6 +15,7 @@ void add_verbs(CLI::App& app, common_options& common) {
   add_circuit(app, common);
   add_train(app, common);
   add_validate(app, common);
+  add_export(app, common);
   add_surgery(app, common);
 }
 

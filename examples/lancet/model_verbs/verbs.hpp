@@ -13,6 +13,7 @@ void add_effects(CLI::App& app, common_options& common);
 void add_circuit(CLI::App& app, common_options& common);
 void add_train(CLI::App& app, common_options& common);
 void add_validate(CLI::App& app, common_options& common);
+void add_export(CLI::App& app, common_options& common);
 void add_surgery(CLI::App& app, common_options& common);
 
 }  // namespace program::PROGRAM_BACKEND

@@ -169,7 +169,10 @@ template <class B>
 template <class B>
 [[nodiscard]] transformer<B> merge(transformer<B> model, intervention<B> const& what) {
   require_same_model(what.model(), model.identity(), "merge");
-  for (auto const& p : what.parts()) p->merge(model.mutable_weights(), model.arch());
+  // Constants last: what an offset on a projection's input adds goes through the changed projection.
+  for (bool const constant : {false, true})
+    for (auto const& p : what.parts())
+      if (p->input_site().has_value() != constant) p->merge(model.mutable_weights(), model.arch());
   model.set_identity({model.identity().name + " + " + what.kind(), ""});
   return model;
 }

@@ -13,6 +13,7 @@
 
 #include "lancet/core/error.hpp"
 #include "lancet/io/atomic_file.hpp"
+#include "lancet/io/lazy_tensor.hpp"
 #include "lancet/io/safetensors.hpp"
 #include "lancet/io/tensor_entry.hpp"
 
@@ -30,38 +31,36 @@ template <typename T>
 
 /// Writes a safetensors file: names unique and not empty, sizes as the shapes say, else usage_error. Larger
 /// element types come first, so that every tensor is aligned for its type; else the order is kept. Equal
-/// input gives equal bytes.
-inline void write_safetensors(std::string const& path, std::span<tensor_entry const> tensors,
-                              safetensors_metadata const& metadata = {}) {
-  std::vector<tensor_entry const*> order;
+/// input gives equal bytes. One tensor's bytes are held at a time.
+inline void stream_safetensors(std::string const& path, std::span<lazy_tensor const> tensors,
+                               safetensors_metadata const& metadata = {}) {
+  std::vector<lazy_tensor const*> order;
   order.reserve(tensors.size());
-  for (tensor_entry const& tensor : tensors) order.push_back(&tensor);
+  for (lazy_tensor const& tensor : tensors) order.push_back(&tensor);
   std::ranges::stable_sort(order, [](auto const* a, auto const* b) {
     return row_of(a->type).block_bytes > row_of(b->type).block_bytes;
   });
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
+  auto const place_of = [&](lazy_tensor const& tensor) {
+    return path + ": tensor " + detail::in_quotes(tensor.name);
+  };
   std::vector<std::string_view> names;
+  std::vector<std::uint64_t> sizes;
   std::uint64_t offset = 0;
-  for (tensor_entry const* const tensor : order) {
+  for (lazy_tensor const* const tensor : order) {
     auto const& row = row_of(tensor->type);
-    std::string const what = path + ": tensor " + detail::in_quotes(tensor->name);
+    std::string const what = place_of(*tensor);
     if (tensor->name.empty() || tensor->name == "__metadata__")
       fail_expected(what, "this name", "another one");
     if (row.safetensors.empty()) fail_expected(what, std::string(row.name), "a type that safetensors knows");
-    for (auto const length : tensor->shape) {
-      if (length < 0) fail_expected(what, "shape " + shape_text(tensor->shape), "lengths from 0");
-    }
-    auto const bytes = static_cast<std::uint64_t>(tensor->elements()) * row.block_bytes;
-    if (tensor->bytes.size() != bytes) {
-      fail_expected(what, std::to_string(tensor->bytes.size()) + " bytes",
-                    std::to_string(bytes) + " for shape " + shape_text(tensor->shape));
-    }
+    sizes.push_back(detail::bytes_of(*tensor, what));
     names.push_back(tensor->name);
-    header[tensor->name] = {
-        {"dtype", row.safetensors}, {"shape", tensor->shape}, {"data_offsets", {offset, offset + bytes}}};
-    offset += bytes;
+    header[tensor->name] = {{"dtype", row.safetensors},
+                            {"shape", tensor->shape},
+                            {"data_offsets", {offset, offset + sizes.back()}}};
+    offset += sizes.back();
   }
   std::ranges::sort(names);
   if (auto const twice = std::ranges::adjacent_find(names); twice != names.end()) {
@@ -79,8 +78,18 @@ inline void write_safetensors(std::string const& path, std::span<tensor_entry co
   atomic_file file(path);
   file.write(std::as_bytes(std::span(&size, 1)));
   file.write(text);
-  for (tensor_entry const* const tensor : order) file.write(tensor->bytes);
+  for (std::size_t i = 0; i < order.size(); ++i)
+    detail::write_tensor(file, *order[i], sizes[i], place_of(*order[i]));
   file.commit();
+}
+
+/// The same of tensors whose bytes lie in memory or in another file.
+inline void write_safetensors(std::string const& path, std::span<tensor_entry const> tensors,
+                              safetensors_metadata const& metadata = {}) {
+  std::vector<lazy_tensor> lazy;
+  lazy.reserve(tensors.size());
+  for (tensor_entry const& tensor : tensors) lazy.push_back(as_stored(tensor));
+  stream_safetensors(path, lazy, metadata);
 }
 
 }  // namespace lancet

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// What others call a family's projections: module paths of Hugging Face's transformers, tensors of GGUF.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "lancet/core/error.hpp"
+#include "lancet/io/family.hpp"
+
+namespace lancet {
+
+enum class naming { hugging_face, gguf };
+
+/// Names of the projections alone (qkv, o, mlp_in, down), with what is special about how they are stored.
+struct peer_names {
+  std::string architecture;  ///< model_type, or general.architecture
+  tensor_names names;
+  bool qkv_by_head = false;  ///< a fused qkv holds q, k, v of head 0, then of head 1, …
+};
+
+namespace detail {
+
+enum class module_style { llama, fused, gpt2, neox };
+
+struct peer_family {
+  std::string_view family;  ///< as config.json has it
+  std::string_view gguf;
+  module_style style;
+  bool post_norms;  ///< what a block adds is normalised again, after its projections
+};
+
+inline constexpr std::array peer_families{
+    peer_family{"llama", "llama", module_style::llama, false},
+    peer_family{"mistral", "llama", module_style::llama, false},
+    peer_family{"qwen2", "qwen2", module_style::llama, false},
+    peer_family{"qwen3", "qwen3", module_style::llama, false},
+    peer_family{"gemma2", "gemma2", module_style::llama, true},
+    peer_family{"gemma3", "gemma3", module_style::llama, true},
+    peer_family{"gemma3_text", "gemma3", module_style::llama, true},
+    peer_family{"olmo2", "olmo2", module_style::llama, true},
+    peer_family{"phi3", "phi3", module_style::fused, false},
+    peer_family{"gpt2", "gpt2", module_style::gpt2, false},
+    peer_family{"gpt_neox", "gptneox", module_style::neox, false},
+};
+
+/// A family by either of its names.
+[[nodiscard]] inline peer_family const& find_peer_family(std::string const& family) {
+  for (peer_family const& row : peer_families)
+    if (row.family == family) return row;
+  for (peer_family const& row : peer_families)
+    if (row.gguf == family) return row;
+  std::string known;
+  for (peer_family const& row : peer_families) known += (known.empty() ? "" : ", ") + std::string(row.family);
+  fail_expected("export", "a model of family '" + family + "'", "one of " + known);
+}
+
+[[nodiscard]] inline tensor_names gguf_projections(peer_family const& f) {
+  tensor_names n;
+  bool const fused = f.style != module_style::llama;
+  if (fused)
+    n.qkv = {"blk.{}.attn_qkv"};
+  else
+    n.qkv = {"blk.{}.attn_q", "blk.{}.attn_k", "blk.{}.attn_v"};
+  n.o = "blk.{}.attn_output";
+  if (fused)
+    n.mlp_in = {"blk.{}.ffn_up"};
+  else
+    n.mlp_in = {"blk.{}.ffn_gate", "blk.{}.ffn_up"};
+  n.down = "blk.{}.ffn_down";
+  n.interleaved_query = f.gguf == "llama";
+  return n;
+}
+
+[[nodiscard]] inline tensor_names hugging_face_projections(peer_family const& f) {
+  tensor_names n;
+  if (f.style == module_style::gpt2) {
+    std::string const layer = "transformer.h.{}.";
+    n.qkv = {layer + "attn.c_attn"};
+    n.o = layer + "attn.c_proj";
+    n.mlp_in = {layer + "mlp.c_fc"};
+    n.down = layer + "mlp.c_proj";
+    n.transposed = true;
+  } else if (f.style == module_style::neox) {
+    std::string const layer = "gpt_neox.layers.{}.";
+    n.qkv = {layer + "attention.query_key_value"};
+    n.o = layer + "attention.dense";
+    n.mlp_in = {layer + "mlp.dense_h_to_4h"};
+    n.down = layer + "mlp.dense_4h_to_h";
+  } else {
+    std::string const layer = "model.layers.{}.", attention = layer + "self_attn.", mlp = layer + "mlp.";
+    bool const fused = f.style == module_style::fused;
+    if (fused) {
+      n.qkv = {attention + "qkv_proj"};
+      n.mlp_in = {mlp + "gate_up_proj"};
+    } else {
+      n.qkv = {attention + "q_proj", attention + "k_proj", attention + "v_proj"};
+      n.mlp_in = {mlp + "gate_proj", mlp + "up_proj"};
+    }
+    n.o = attention + "o_proj";
+    n.down = mlp + "down_proj";
+  }
+  return n;
+}
+
+}  // namespace detail
+
+/// Throws usage_error for a family whose names lancet does not know.
+[[nodiscard]] inline peer_names peer_names_of(architecture const& a, naming which) {
+  detail::peer_family const& f = detail::find_peer_family(a.family);
+  if (which == naming::gguf) return {std::string(f.gguf), detail::gguf_projections(f)};
+  return {std::string(f.family), detail::hugging_face_projections(f), f.style == detail::module_style::neox};
+}
+
+/// True where attention's and the MLP's outputs are normalised before they are added to the residual stream.
+[[nodiscard]] inline bool has_post_norms(architecture const& a) {
+  return detail::find_peer_family(a.family).post_norms;
+}
+
+}  // namespace lancet
