@@ -79,7 +79,7 @@ struct gguf_pre_tokenizer {
     if (candidate.name != pre) continue;
     parts.steps = candidate.steps;
     parts.ignore_merges = candidate.also.ignore_merges;
-    parts.nfc = candidate.also.nfc;
+    if (candidate.also.nfc) parts.normalize = {nfc_form{}};
   }
   if (parts.steps.empty())
     fail("tokenizer.ggml.pre: got '" + escape_utf8(pre) + "', expected one of " + known);

@@ -76,7 +76,7 @@ class tokenizer_json_reader {
   void read_normalizer(json const& normalizer, std::string const& path, bool outermost) {
     auto const kind = kind_of(normalizer, path);
     if (kind == "NFC") {
-      parts_.nfc = true;
+      parts_.normalize = {nfc_form{}};
     } else if (kind == "Sequence" && outermost) {
       auto const& list = list_at(normalizer, path, "normalizers");
       for (std::size_t i = 0; i < list.size(); ++i) {
