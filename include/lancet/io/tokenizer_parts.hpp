@@ -54,7 +54,7 @@ struct tokenizer_parts {
   std::vector<std::string> tokens;
   /// In order of rank; byte_bpe and sentencepiece.
   std::vector<merge_strings> merges;
-  /// By id. unigram: logarithms of probabilities. sentencepiece without merges: of all adjacent pairs that
+  /// By id. unigram: logarithms of probabilities, of the first tokens; those behind are added ones. sentencepiece without merges: of all adjacent pairs that
   /// make a token, that of the highest score is joined first.
   std::vector<double> scores;
   std::vector<added_token> added;

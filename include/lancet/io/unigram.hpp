@@ -24,16 +24,17 @@ namespace lancet {
 /// has costs 10 more than the worst token. Of equal sums, the one whose last token begins first.
 class unigram {
  public:
-  /// Throws file_error for scores that are not finite, or not one for each token.
+  /// Tokens behind those with scores are added ones, which words never become. Throws file_error for scores
+  /// that are not finite.
   unigram(tokenizer_parts const& parts, detail::token_index const& index) : fallback_(parts, index) {
     auto const& tokens = parts.tokens;
-    if (parts.scores.size() != tokens.size()) {
+    if (parts.scores.size() > tokens.size()) {
       detail::fail_parts(parts, "got " + std::to_string(parts.scores.size()) + " scores for " +
                                     std::to_string(tokens.size()) + " tokens");
     }
     std::vector<detail::prefix_table::entry> entries;
     auto worst = std::numeric_limits<double>::infinity();
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
+    for (std::size_t i = 0; i < parts.scores.size(); ++i) {
       if (!std::isfinite(parts.scores[i]))
         detail::fail_parts(parts, "the score of token " + std::to_string(i) + " is not finite");
       worst = std::min(worst, parts.scores[i]);
