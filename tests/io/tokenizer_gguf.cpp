@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(bad_metadata_is_refused_by_name) {
     change(f);
     lancet_test::check_throws<lancet::file_error>([&] { (void)read(f); }, sentence);
   };
-  refuse([](fields& f) { f.model = "llama"; }, "t.gguf: tokenizer.ggml.model: got 'llama', expected 'gpt2'");
+  refuse([](fields& f) { f.model = "rwkv"; }, "t.gguf: tokenizer.ggml.model: got 'rwkv', expected 'gpt2'");
   refuse([](fields& f) { f.model.reset(); }, "has no metadata 'tokenizer.ggml.model'");
   refuse([](fields& f) { f.pre = "default"; },
          "t.gguf: tokenizer.ggml.pre: got 'default', expected one of gpt-2, ");

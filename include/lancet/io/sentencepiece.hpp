@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,8 @@ namespace lancet {
 /// adjacent symbols that make the token of the highest score, the leftmost of equals first.
 class sentencepiece_bpe {
  public:
-  /// Throws file_error for merges that do not fit the tokens, and for scores that are not finite.
+  /// Throws file_error for merges that do not fit the tokens, and for scores that are not finite, but for
+  /// minus infinity.
   sentencepiece_bpe(tokenizer_parts const& parts, detail::token_index const& index)
       : parts_(parts), index_(index), fallback_(parts, index) {
     if (parts.scores.empty()) {
@@ -147,10 +149,10 @@ class sentencepiece_bpe {
     }
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (parts_.scores[i] == -std::numeric_limits<double>::infinity()) continue;
       if (!std::isfinite(parts_.scores[i]))
         detail::fail_parts(parts_, "the score of token " + std::to_string(i) + " is not finite");
-      bool const byte = parts_.byte_fallback && byte_of_token(tokens[i]).has_value();
-      if (tokens[i].empty() || index_.special[i] || byte) continue;
+      if (tokens[i].empty() || index_.special[i]) continue;
       order.push_back(i);
       longest_ = std::max(longest_, tokens[i].size());
     }

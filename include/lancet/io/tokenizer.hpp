@@ -142,10 +142,12 @@ inline std::string tokenizer::join(std::span<std::int32_t const> ids, decode_opt
   bool const by_bytes = kind() == tokenizer_kind::byte_bpe;
   for (auto const id : ids) {
     if (options.skip_special && is_special(id)) continue;
-    if (by_bytes)
+    if (by_bytes) {
       out += bytes(id);
-    else
-      pieces.emplace_back(piece(id));
+    } else {
+      auto const written = tables_->written.find(id);
+      pieces.emplace_back(written == tables_->written.end() ? piece(id) : std::string_view(written->second));
+    }
   }
   return by_bytes ? out : decode_tokens(tables_->parts.decode, std::move(pieces), raw);
 }

@@ -54,8 +54,9 @@ struct tokenizer_parts {
   std::vector<std::string> tokens;
   /// In order of rank; byte_bpe and sentencepiece.
   std::vector<merge_strings> merges;
-  /// By id. unigram: logarithms of probabilities, of the first tokens; those behind are added ones. sentencepiece without merges: of all adjacent pairs that
-  /// make a token, that of the highest score is joined first.
+  /// By id; words never become tokens of minus infinity. unigram: logarithms of probabilities; tokens behind
+  /// the last score are added ones. sentencepiece without merges: of all adjacent pairs that make a token, that
+  /// of the highest score is joined first.
   std::vector<double> scores;
   std::vector<added_token> added;
   /// What is done to text first, in order.

@@ -24,8 +24,7 @@ namespace lancet {
 /// has costs 10 more than the worst token. Of equal sums, the one whose last token begins first.
 class unigram {
  public:
-  /// Tokens behind those with scores are added ones, which words never become. Throws file_error for scores
-  /// that are not finite.
+  /// Throws file_error for scores that are not finite, but for minus infinity.
   unigram(tokenizer_parts const& parts, detail::token_index const& index) : fallback_(parts, index) {
     auto const& tokens = parts.tokens;
     if (parts.scores.size() > tokens.size()) {
@@ -35,15 +34,15 @@ class unigram {
     std::vector<detail::prefix_table::entry> entries;
     auto worst = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < parts.scores.size(); ++i) {
+      if (parts.scores[i] == -std::numeric_limits<double>::infinity()) continue;
       if (!std::isfinite(parts.scores[i]))
         detail::fail_parts(parts, "the score of token " + std::to_string(i) + " is not finite");
       worst = std::min(worst, parts.scores[i]);
-      bool const byte = parts.byte_fallback && byte_of_token(tokens[i]).has_value();
-      if (!tokens[i].empty() && !index.special[i] && !byte)
+      if (!tokens[i].empty() && !index.special[i])
         entries.push_back({tokens[i], static_cast<std::int32_t>(i)});
     }
     scores_ = parts.scores;
-    unknown_score_ = worst - 10.0;
+    unknown_score_ = std::isfinite(worst) ? worst - 10.0 : -10.0;
     table_ = detail::prefix_table(std::move(entries));
   }
 

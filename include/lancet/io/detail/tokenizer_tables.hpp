@@ -92,6 +92,7 @@ class tokenizer_tables {
   token_index index;
   tokenizer_model model;
   std::vector<std::string> bytes;  // by id
+  std::unordered_map<std::int32_t, std::string> written;  // added tokens that decoding writes as normalised
   added_token_finder added_first;  // the added tokens by when they are looked for: before normalisation
   added_token_finder added_later;  // or after it
   std::string hash;
@@ -199,7 +200,8 @@ class tokenizer_tables {
       auto const& text = parts.tokens[id];
       auto const stands_for = token.normalized ? lancet::normalize(parts.normalize, text) : text;
       if (stands_for.empty()) fail("added token " + show(text) + " is empty once it is normalised");
-      if (!made[id]) bytes[id] = by_bytes ? stands_for : text;
+      if (!made[id]) bytes[id] = stands_for;
+      if (!by_bytes && stands_for != text) written.emplace(token.id, stands_for);
       (token.normalized ? later : first).push_back({stands_for, token});
     }
     std::unordered_map<std::string_view, std::int32_t> normal;
