@@ -21,8 +21,7 @@ namespace {
 }
 
 [[nodiscard]] std::vector<token> encode(std::string const& text, std::string const& where,
-                                        text_rules const& rules,
-                                        lancet::encode_options options) {
+                                        text_rules const& rules, lancet::encode_options options) {
   if (rules.tokenizer == nullptr)
     throw lancet::file_error(where, "got a text, expected ids: the model has no tokenizer");
   return rules.tokenizer->encode(text, options);

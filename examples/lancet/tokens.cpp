@@ -62,7 +62,8 @@ void add_tokens(CLI::App& app, common_options& common) {
       "--input,-i", o->input,
       "a file with one text a line; JSON lines with --json or where it ends in .jsonl; - for standard input");
   auto* const bos = verb.add_flag("--bos", o->bos, "put the start token first");
-  verb.add_flag("--special", o->special, "put around each text all special tokens that the tokenizer has for it")
+  verb.add_flag("--special", o->special,
+                "put around each text all special tokens that the tokenizer has for it")
       ->excludes(bos);
   verb.callback([&common, o] { run(common, *o); });
 }

@@ -285,11 +285,7 @@ BOOST_AUTO_TEST_CASE(what_would_change_ids_is_refused_by_name) {
         d["decoder"] = {{"type", "Metaspace"}};
       },
       "decoder.type: got Metaspace, expected ByteLevel");
-  refuse(
-      [](json& d) {
-        d["post_processor"] = {{"type", "Whatever"}};
-      },
-      "post_processor.type: got Whatever");
+  refuse([](json& d) { d["post_processor"] = {{"type", "Whatever"}}; }, "post_processor.type: got Whatever");
 }
 
 BOOST_AUTO_TEST_CASE(files_are_read) {

@@ -90,7 +90,8 @@ template <typename Change>
   auto out = detail::map_characters(text, [&](std::string& to, char32_t code) {
     if (options.clean_text) {
       bool const line = code == U'\t' || code == U'\n' || code == U'\r';
-      if (code == 0 || code == 0xfffd || (!line && detail::bert_class_of(code) == bert_class::control)) return;
+      if (code == 0 || code == 0xfffd || (!line && detail::bert_class_of(code) == bert_class::control))
+        return;
       if (line || detail::is_space(code)) code = U' ';
     }
     bool const apart = options.space_around_chinese && detail::is_chinese(code);

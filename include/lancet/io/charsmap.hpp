@@ -22,8 +22,9 @@ class charsmap {
   charsmap(std::string bytes, std::string_view where) : bytes_(std::move(bytes)) {
     std::size_t const size = bytes_.size() < 4 ? 0 : word(0);
     if (bytes_.size() < 4 || size % 4 != 0 || size == 0 || size > bytes_.size() - 4) {
-      throw file_error(where, "got a charsmap of " + std::to_string(bytes_.size()) + " bytes with a trie of " +
-                                  std::to_string(size) + ", expected a trie of at least one unit within it");
+      throw file_error(where, "got a charsmap of " + std::to_string(bytes_.size()) +
+                                  " bytes with a trie of " + std::to_string(size) +
+                                  ", expected a trie of at least one unit within it");
     }
     if (bytes_.size() > most_bytes) {
       throw file_error(where, "got a charsmap of " + std::to_string(bytes_.size()) +

@@ -159,8 +159,7 @@ inline void run_step(decode_wordpiece const& step, std::vector<std::string>& tok
 /// The text of `tokens`. `raw` keeps bytes that are no UTF-8 as they are.
 [[nodiscard]] inline std::string decode_tokens(std::vector<decode_step> const& steps,
                                                std::vector<std::string> tokens, bool raw) {
-  for (auto const& step : steps)
-    std::visit([&](auto const& s) { detail::run_step(s, tokens, raw); }, step);
+  for (auto const& step : steps) std::visit([&](auto const& s) { detail::run_step(s, tokens, raw); }, step);
   std::string out;
   for (auto const& token : tokens) out += token;
   return out;

@@ -148,7 +148,8 @@ class gguf_tokenizer_reader {
         fail(key("token_type") + "[" + std::to_string(i) + "]: got " + std::to_string(types_[i]) +
              ", expected 1 to 6");
       }
-      if (types_[i] == control || types_[i] == unknown) parts_.added.push_back({.id = token, .special = true});
+      if (types_[i] == control || types_[i] == unknown)
+        parts_.added.push_back({.id = token, .special = true});
       if (types_[i] == user_defined) parts_.added.push_back({.id = token, .normalized = byte_level});
     }
   }
@@ -189,8 +190,8 @@ class gguf_tokenizer_reader {
       if (!map->is_array || (map->type != gguf_type::u8 && map->type != gguf_type::i8))
         map->mismatch(file_.path(), map->type_name(), "array of uint8 or int8");
       std::string bytes(reinterpret_cast<char const*>(map->bytes.data()), map->bytes.size());
-      parts_.normalize.push_back(charsmap_form{
-          std::make_shared<charsmap const>(std::move(bytes), file_.path() + ": " + key("precompiled_charsmap"))});
+      parts_.normalize.push_back(charsmap_form{std::make_shared<charsmap const>(
+          std::move(bytes), file_.path() + ": " + key("precompiled_charsmap"))});
     }
     if (flag("remove_extra_whitespaces", false)) {
       parts_.normalize.push_back(replace_space_runs{" "});

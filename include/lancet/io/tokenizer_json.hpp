@@ -182,7 +182,7 @@ class tokenizer_json_reader {
       auto const space = text.find(' ');
       if (space == text.npos || text.find(' ', space + 1) != text.npos) {
         place_.refuse("model.merges[" + std::to_string(rank) + "]", merge.dump(-1, ' ', true),
-               R"("a b" or ["a", "b"])");
+                      R"("a b" or ["a", "b"])");
       }
       parts_.merges.push_back({text.substr(0, space), text.substr(space + 1)});
     }
@@ -203,7 +203,8 @@ class tokenizer_json_reader {
       auto const where = place_.at(path);
       auto const content = get<std::string>(list[i], "content", where);
       if (content.empty()) place_.refuse(path + ".content", "an empty text", "at least one character");
-      if (get_or<bool>(list[i], "single_word", false, where)) place_.refuse(path + ".single_word", "true", "false");
+      if (get_or<bool>(list[i], "single_word", false, where))
+        place_.refuse(path + ".single_word", "true", "false");
       bool const special = get_or<bool>(list[i], "special", false, where);
       parts_.added.push_back({.id = put(content, at(list[i], "id", where), path + ".id"),
                               .special = special,

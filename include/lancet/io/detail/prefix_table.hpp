@@ -45,10 +45,10 @@ class prefix_table {
       if (depth >= text.size()) return;
       auto const wanted = static_cast<unsigned char>(text[depth]);
       auto const byte = [&](entry const& e) { return static_cast<unsigned char>(e.text[depth]); };
-      first = std::lower_bound(first, last, wanted,
-                               [&](entry const& e, unsigned char c) { return byte(e) < c; });
-      last = std::upper_bound(first, last, wanted,
-                              [&](unsigned char c, entry const& e) { return c < byte(e); });
+      first =
+          std::lower_bound(first, last, wanted, [&](entry const& e, unsigned char c) { return byte(e) < c; });
+      last =
+          std::upper_bound(first, last, wanted, [&](unsigned char c, entry const& e) { return c < byte(e); });
     }
   }
 

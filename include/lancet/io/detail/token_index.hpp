@@ -63,8 +63,8 @@ struct encode_workspace {
   bpe_merges merges(std::move(list), parts.tokens.size());
   if (auto const rank = merges.repeated()) {
     auto const& [left, right] = parts.merges[*rank];
-    fail_parts(parts, "merge " + std::to_string(*rank) + ", " + show_token(left) + " + " +
-                          show_token(right) + ", comes twice");
+    fail_parts(parts, "merge " + std::to_string(*rank) + ", " + show_token(left) + " + " + show_token(right) +
+                          ", comes twice");
   }
   return merges;
 }

@@ -122,7 +122,8 @@ class tokenizer_json_output {
       }
       slot = ids.front();
     }
-    parts_.around.pair = find_value(post, "pair") ? read_pieces(post, path, "pair") : decltype(parts_.around.pair){};
+    parts_.around.pair =
+        find_value(post, "pair") ? read_pieces(post, path, "pair") : decltype(parts_.around.pair){};
   }
 
   [[nodiscard]] std::vector<template_piece> read_pieces(json const& post, std::string const& path,
@@ -149,10 +150,8 @@ class tokenizer_json_output {
                                                  std::string const& name) const {
     auto const& table = at(post, "special_tokens", place_.at(path));
     auto const entry = table.is_object() ? table.find(name) : table.end();
-    if (entry == table.end())
-      place_.refuse(path + ".special_tokens", "no '" + name + "'", "an entry for it");
-    auto const ids =
-        get<std::vector<std::int32_t>>(*entry, "ids", place_.at(path + ".special_tokens"));
+    if (entry == table.end()) place_.refuse(path + ".special_tokens", "no '" + name + "'", "an entry for it");
+    auto const ids = get<std::vector<std::int32_t>>(*entry, "ids", place_.at(path + ".special_tokens"));
     for (auto const id : ids) {
       if (id < 0) place_.refuse(path + ".special_tokens", std::to_string(id), "the id of a token");
     }
