@@ -14,6 +14,7 @@
 #include "lancet/io/byte_alphabet.hpp"
 #include "lancet/io/pretokenize_pcre2.hpp"
 #include "lancet/io/tokenizer.hpp"
+#include "support/damage.hpp"
 #include "support/errors.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -303,23 +304,7 @@ BOOST_AUTO_TEST_CASE(damaged_documents_are_read_or_refused) {
   for (unsigned const seed : {1u, 2u, 3u, 4u}) {
     std::mt19937 random(seed);
     for (int i = 0; i < 1000; ++i) {
-      auto text = whole;
-      for (auto n = 1 + random() % 3; n > 0; --n) {
-        auto const at = random() % text.size();
-        switch (random() % 4) {
-          case 0:
-            text[at] = static_cast<char>(random() % 256);
-            break;
-          case 1:
-            text.erase(at, 1 + random() % 8);
-            break;
-          case 2:
-            text.insert(at, whole.substr(random() % whole.size(), random() % 20));
-            break;
-          default:
-            text[at] = "0123456789\",:{}[]"[random() % 17];
-        }
-      }
+      auto const text = lancet_test::damaged(whole, random);
       try {
         lancet::tokenizer const tokenizer(
             lancet::parse_tokenizer_json(lancet::parse_json(text, "t.json"), "t.json"));

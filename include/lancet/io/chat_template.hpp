@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chats as the text that a model was tuned on. Models describe it by a Jinja program; lancet runs none, it knows
-// the usual formats and by which marks their programs are told apart.
+// Chats as the text that a model was tuned on. Models describe it by a Jinja program; lancet runs none, it
+// knows the usual formats and by which marks their programs are told apart.
 #pragma once
 
 #include <algorithm>

@@ -43,8 +43,8 @@ struct decode_options {
   bool skip_special = false;
 };
 
-/// The ids of a pair of texts, and for each the number of the text that BERT's models are told: usually 0 up to
-/// the end of the first, then 1.
+/// The ids of a pair of texts, and for each the number of the text that BERT's models are told: usually 0 up
+/// to the end of the first, then 1.
 struct encoded_pair {
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> type_ids;

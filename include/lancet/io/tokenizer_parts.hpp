@@ -55,8 +55,8 @@ struct tokenizer_parts {
   /// In order of rank; byte_bpe and sentencepiece.
   std::vector<merge_strings> merges;
   /// By id; words never become tokens of minus infinity. unigram: logarithms of probabilities; tokens behind
-  /// the last score are added ones. sentencepiece without merges: of all adjacent pairs that make a token, that
-  /// of the highest score is joined first.
+  /// the last score are added ones. sentencepiece without merges: of all adjacent pairs that make a token,
+  /// that of the highest score is joined first.
   std::vector<double> scores;
   std::vector<added_token> added;
   /// What is done to text first, in order.

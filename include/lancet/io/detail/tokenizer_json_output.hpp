@@ -162,8 +162,8 @@ class tokenizer_json_output {
   [[nodiscard]] std::int32_t named_token(json const& post, std::string const& path,
                                          std::string const& key) const {
     auto const& pair = place_.list_at(post, path, key);
-    bool const fits = pair.size() == 2 && pair[0].is_string() && pair[1].is_number_unsigned() &&
-                      pair[1].get<std::uint64_t>() <= INT32_MAX;
+    bool const fits = pair.size() == 2 && pair[0].is_string() && pair[1].is_number_integer() &&
+                      pair[1].get<double>() >= 0 && pair[1].get<double>() <= INT32_MAX;
     if (!fits) place_.refuse(path + "." + key, pair.dump(-1, ' ', true), R"(["token", its id])");
     return pair[1].get<std::int32_t>();
   }
