@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "lancet/io/charsmap.hpp"
+#include "lancet/io/detail/base64.hpp"
+#include "lancet/io/grapheme_cluster.hpp"
 #include "lancet/io/tokenizer.hpp"
 #include "lancet/io/tokenizer_json.hpp"
 #include "support/damage.hpp"
@@ -182,6 +184,58 @@ BOOST_AUTO_TEST_CASE(charsmap_replaces_the_longest) {
   BOOST_TEST(map.apply("") == "");
 }
 
+BOOST_AUTO_TEST_CASE(charsmap_by_clusters_as_the_reference) {
+  trie_builder trie;
+  trie.add("A", 0);
+  trie.add("AB", 2);
+  trie.add("é", 6);
+  lancet::charsmap const map(trie.bytes(std::string("a\0xyz\0e\0", 8)), "test");
+  for (auto const& [text, wanted] : std::vector<std::pair<std::string, std::string>>{
+           {"AABéQ", "aaBeQ"},
+           {"A\u0301", "a"},
+           {"A\u0301\u0301", "a"},
+           {"A\u0301\u0301\u0301", "a\u0301\u0301\u0301"},  // seven bytes
+           {"é\u20e3", "e"},
+           {"A\r\nA", "a\r\na"},
+           {"A\u200bA", "a\u200ba"},
+           {"\u0600A", "\u0600a"},
+           {"\u1100A\u0301", "\u1100a"},
+           {"한A", "한a"},
+           {"AB\u0301", "aB\u0301"},
+           {"A\u20e3\u0301", "a\u20e3\u0301"},
+           {"A\xff", "a\ufffd"}}) {
+    BOOST_TEST(map.apply_by_clusters(text) == wanted, text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(clusters_end_where_they_should) {
+  auto const lengths = [](std::string const& text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+      auto const end = lancet::detail::cluster_end(text, at);
+      out += std::to_string(end - at) + " ";
+      at = end;
+    }
+    return out;
+  };
+  BOOST_TEST(lengths("ab\r\n\n") == "1 1 2 1 ");
+  BOOST_TEST(lengths("e\u0301\u200dx\u200b\u0301") == "6 1 3 2 ");
+  BOOST_TEST(lengths("\u1100\u1161\u11a8\u1100\uac00\u11a8\uac01\u1161") == "9 9 3 3 ");
+  BOOST_TEST(lengths("\u0600\u0903\u0915\u093e") == "5 6 ");
+}
+
+BOOST_AUTO_TEST_CASE(base64_is_whole_or_refused) {
+  using lancet::detail::from_base64;
+  BOOST_TEST((from_base64("") == ""));
+  BOOST_TEST((from_base64("AP9h") == std::string("\0\xff"
+                                                 "a",
+                                                 3)));
+  BOOST_TEST((from_base64("YQ==") == "a"));
+  BOOST_TEST((from_base64("YWI=") == "ab"));
+  for (char const* const bad : {"Y", "YQ=", "YQ", "YR==", "Y===", "YQ==YQ==", "Y Q=", "YQ\n="})
+    BOOST_TEST(!from_base64(bad).has_value(), bad);
+}
+
 BOOST_AUTO_TEST_CASE(charsmap_of_any_bytes_is_safe) {
   auto const refuse = [](std::string const& bytes) {
     lancet_test::check_throws<lancet::file_error>([&] { lancet::charsmap const m(bytes, "test"); },
@@ -201,7 +255,9 @@ BOOST_AUTO_TEST_CASE(charsmap_of_any_bytes_is_safe) {
       bytes[static_cast<std::size_t>(shift)] = static_cast<char>(units * 4 >> 8 * shift & 255);
     std::string text;
     for (int n = 0; n < 200; ++n) text.push_back(static_cast<char>(random() % 256));
-    BOOST_TEST(lancet::charsmap(bytes, "test").apply(text).size() <= text.size() * 1024);
+    lancet::charsmap const map(bytes, "test");
+    BOOST_TEST(map.apply(text).size() <= text.size() * 1024);
+    BOOST_TEST(map.apply_by_clusters(text).size() <= text.size() * 1024);
   }
 }
 
@@ -213,9 +269,14 @@ BOOST_AUTO_TEST_CASE(what_would_change_ids_is_refused_by_name) {
   };
   refuse(
       [](json& d) {
-        d["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", ""}};
+        d["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", "AAA"}};
       },
-      "normalizer.type: got Precompiled, expected another normalizer");
+      "normalizer.precompiled_charsmap: got another text, expected base64");
+  refuse(
+      [](json& d) {
+        d["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", "AAAAAA=="}};
+      },
+      "normalizer: got a charsmap of 4 bytes");
   refuse([](json& d) { d["normalizer"] = {{"type", "Nmt"}}; }, "normalizer.type: got Nmt");
   refuse(
       [](json& d) {

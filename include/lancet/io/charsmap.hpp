@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// SentencePiece's table of replacements ("precompiled charsmap"): at each place of a text the longest key is
-// replaced. The keys stand in a double-array trie (Aoe 1989) of 32-bit units.
+// SentencePiece's table of replacements ("precompiled charsmap"), applied as SentencePiece does or as the
+// tokenizers library does. The keys stand in a double-array trie (Aoe 1989) of 32-bit units.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "lancet/core/error.hpp"
+#include "lancet/io/grapheme_cluster.hpp"
 #include "lancet/io/text.hpp"
 
 namespace lancet {
@@ -33,11 +35,11 @@ class charsmap {
     units_ = size / 4;
   }
 
-  /// `text` with the replacements made; ill-formed parts become U+FFFD.
+  /// SentencePiece's way: at each place of `text` the longest key is replaced. Ill-formed parts become U+FFFD.
   [[nodiscard]] std::string apply(std::string_view text) const {
     std::string out;
     for (std::size_t at = 0; at < text.size();) {
-      auto const found = longest(text, at);
+      auto const found = find(text.substr(at), true);
       if (found.size > 0) {
         out += replacement(found.value);
         at += found.size;
@@ -46,6 +48,29 @@ class charsmap {
       auto const c = read_utf8(text, at);
       append_utf8(out, c.code);
       at += c.size;
+    }
+    return out;
+  }
+
+  /// The tokenizers library's way: what begins with a key is replaced as a whole by the shortest one's
+  /// replacement, be it a grapheme cluster of less than six bytes, or a character of another cluster.
+  [[nodiscard]] std::string apply_by_clusters(std::string_view text) const {
+    std::string out;
+    for (std::size_t at = 0; at < text.size();) {
+      auto const end = detail::cluster_end(text, at);
+      auto const whole = text.substr(at, end - at);
+      if (auto const found = find(whole, false); whole.size() < 6 && found.size > 0) {
+        out += replacement(found.value);
+        at = end;
+      }
+      while (at < end) {
+        auto const c = read_utf8(text, at);
+        if (auto const found = find(text.substr(at, c.size), false); found.size > 0)
+          out += replacement(found.value);
+        else
+          append_utf8(out, c.code);
+        at += c.size;
+      }
     }
     return out;
   }
@@ -70,18 +95,21 @@ class charsmap {
     return static_cast<std::size_t>(unit >> 10) << ((unit & 0x200u) >> 6);
   }
 
-  [[nodiscard]] match longest(std::string_view text, std::size_t begin) const noexcept {
+  /// The longest or the shortest key that `text` begins with; size 0 where there is none.
+  [[nodiscard]] match find(std::string_view text, bool longest) const noexcept {
     match best{0, 0};
     std::size_t node = children(unit(0));
-    for (std::size_t at = begin; at < text.size() && at - begin < most_key_bytes; ++at) {
-      std::uint32_t const byte = static_cast<unsigned char>(text[at]);
+    for (std::size_t i = 0; i < std::min(text.size(), most_key_bytes); ++i) {
+      std::uint32_t const byte = static_cast<unsigned char>(text[i]);
       node ^= byte;
       if (byte == 0 || node >= units_) break;
       auto const here = unit(node);
       if ((here & 0x800000ffu) != byte) break;  // of another parent, or a value
       node ^= children(here);
       if (node >= units_) break;
-      if ((here & 0x100u) != 0) best = {at + 1 - begin, unit(node) & 0x7fffffffu};
+      if ((here & 0x100u) == 0) continue;
+      best = {i + 1, unit(node) & 0x7fffffffu};
+      if (!longest) break;
     }
     return best;
   }

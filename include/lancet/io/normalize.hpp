@@ -47,14 +47,18 @@ struct strip_space {
   bool right = true;
 };
 
+/// One space for each run of spaces, none at the ends, where SentencePiece takes "▁" for one, too.
+struct squeeze_spaces {};
+
 /// SentencePiece's replacements.
 struct charsmap_form {
   std::shared_ptr<charsmap const> map;
+  bool by_clusters = false;  ///< as the tokenizers library applies them
 };
 
 /// One step; steps run in order.
 using normalize_step = std::variant<nfc_form, lower_case_form, prepend_text, replace_text, replace_space_runs,
-                                    strip_space, bert_normalizer, charsmap_form>;
+                                    strip_space, squeeze_spaces, bert_normalizer, charsmap_form>;
 
 [[nodiscard]] inline std::string normalize(nfc_form, std::string_view text) { return to_nfc(text); }
 [[nodiscard]] inline std::string normalize(lower_case_form, std::string_view text) {
@@ -67,7 +71,7 @@ using normalize_step = std::variant<nfc_form, lower_case_form, prepend_text, rep
   return detail::replace_all(text, step.from, step.to);
 }
 [[nodiscard]] inline std::string normalize(charsmap_form const& step, std::string_view text) {
-  return step.map->apply(text);
+  return step.by_clusters ? step.map->apply_by_clusters(text) : step.map->apply(text);
 }
 
 [[nodiscard]] inline std::string normalize(replace_space_runs const& step, std::string_view text) {
@@ -97,6 +101,17 @@ using normalize_step = std::variant<nfc_form, lower_case_form, prepend_text, rep
   return std::string(text.substr(begin, end > begin ? end - begin : 0));
 }
 
+[[nodiscard]] inline std::string normalize(squeeze_spaces, std::string_view text) {
+  static constexpr std::string_view mark = "\u2581";
+  std::string out;
+  for (char const c : text) {
+    if (c != ' ' || (!out.empty() && out.back() != ' ')) out.push_back(c);
+  }
+  while (out.ends_with(' ') || out.ends_with(mark))
+    out.resize(out.size() - (out.ends_with(' ') ? 1 : mark.size()));
+  return out;
+}
+
 /// `text` after all steps.
 [[nodiscard]] inline std::string normalize(std::vector<normalize_step> const& steps, std::string_view text) {
   std::string out(text);
@@ -110,6 +125,7 @@ using normalize_step = std::variant<nfc_form, lower_case_form, prepend_text, rep
   auto const flag = [](std::string const& name, bool on) { return on ? ", " + name : std::string(); };
   if (std::holds_alternative<nfc_form>(step)) return "form C";
   if (std::holds_alternative<lower_case_form>(step)) return "lower case";
+  if (std::holds_alternative<squeeze_spaces>(step)) return "squeeze spaces";
   if (auto const* const s = std::get_if<prepend_text>(&step)) return "prepend " + s->text;
   if (auto const* const s = std::get_if<replace_text>(&step)) return "replace " + s->from + " by " + s->to;
   if (auto const* const s = std::get_if<replace_space_runs>(&step)) return "replace spaces by " + s->to;
@@ -119,7 +135,8 @@ using normalize_step = std::variant<nfc_form, lower_case_form, prepend_text, rep
     return "BERT" + flag("clean", s->clean_text) + flag("chinese", s->space_around_chinese) +
            flag("accents", s->strip_accents) + flag("lower case", s->lower_case);
   }
-  return "charsmap " + std::get<charsmap_form>(step).map->bytes();
+  auto const& form = std::get<charsmap_form>(step);
+  return "charsmap" + flag("clusters", form.by_clusters) + ": " + form.map->bytes();
 }
 
 }  // namespace lancet

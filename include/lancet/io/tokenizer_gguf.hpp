@@ -193,10 +193,7 @@ class gguf_tokenizer_reader {
       parts_.normalize.push_back(charsmap_form{std::make_shared<charsmap const>(
           std::move(bytes), file_.path() + ": " + key("precompiled_charsmap"))});
     }
-    if (flag("remove_extra_whitespaces", false)) {
-      parts_.normalize.push_back(replace_space_runs{" "});
-      parts_.normalize.push_back(strip_space{});
-    }
+    if (flag("remove_extra_whitespaces", false)) parts_.normalize.push_back(squeeze_spaces{});
     bool const spaced = flag("add_space_prefix", space_in_front);
     if (spaced) parts_.normalize.push_back(prepend_text{"\u2581"});
     parts_.normalize.push_back(replace_text{" ", "\u2581"});

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
+#include "lancet/io/charsmap.hpp"
+#include "lancet/io/detail/base64.hpp"
 #include "lancet/io/detail/tokenizer_json_place.hpp"
 #include "lancet/io/json.hpp"
 #include "lancet/io/known_patterns.hpp"
@@ -51,12 +55,13 @@ class tokenizer_json_text {
       bert.strip_accents = get_or<bool>(step, "strip_accents", bert.lower_case, where);
       add(bert);
     } else if (kind == "Precompiled") {
-      place_.refuse(path + ".type", kind,
-                    "another normalizer: the tokenizers library applies these tables by grapheme clusters, "
-                    "which lancet does not know; a GGUF file of the same model can be read");
+      auto const bytes = from_base64(get<std::string_view>(step, "precompiled_charsmap", where));
+      if (!bytes) place_.refuse(path + ".precompiled_charsmap", "another text", "base64");
+      if (!bytes->empty()) add(charsmap_form{std::make_shared<charsmap const>(*bytes, where), true});
     } else {
       place_.refuse(path + ".type", kind,
-                    "NFC, Lowercase, Prepend, Replace, Strip, BertNormalizer, or a Sequence of these");
+                    "NFC, Lowercase, Prepend, Replace, Strip, BertNormalizer, Precompiled, or a Sequence of "
+                    "these");
     }
   }
 
