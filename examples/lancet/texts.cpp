@@ -21,10 +21,10 @@ namespace {
 }
 
 [[nodiscard]] std::vector<token> encode(std::string const& text, std::string const& where,
-                                        text_rules const& rules, bool bos) {
+                                        text_rules const& rules, lancet::encode_options options) {
   if (rules.tokenizer == nullptr)
     throw lancet::file_error(where, "got a text, expected ids: the model has no tokenizer");
-  return rules.tokenizer->encode(text, {.bos = bos});
+  return rules.tokenizer->encode(text, options);
 }
 
 void check(text_item const& item, text_rules const& rules) {
@@ -49,7 +49,7 @@ void check(text_item const& item, text_rules const& rules) {
     if (item.has_text) item.text = lancet::get<std::string>(line, "text", item.where);
   } else if (item.has_text) {
     item.text = lancet::get<std::string>(line, "text", item.where);
-    item.ids = encode(item.text, item.where, rules, rules.bos);
+    item.ids = encode(item.text, item.where, rules, {.bos = rules.bos, .add_special = rules.special});
   } else {
     throw lancet::file_error(item.where, "has neither 'text' nor 'ids'");
   }
@@ -61,7 +61,7 @@ void check(text_item const& item, text_rules const& rules) {
   }
   if (lancet::find(line, "continuation") != nullptr) {
     item.continuation = lancet::get<std::string>(line, "continuation", item.where);
-    if (!item.has_continuation) more = encode(item.continuation, item.where, rules, false);
+    if (!item.has_continuation) more = encode(item.continuation, item.where, rules, {});
     item.has_continuation = true;
   }
   if (item.has_continuation && more.empty())
@@ -77,7 +77,7 @@ text_item make_item(std::string text, std::string where, text_rules const& rules
   text_item item;
   item.where = std::move(where);
   item.has_text = true;
-  item.ids = encode(text, item.where, rules, rules.bos);
+  item.ids = encode(text, item.where, rules, {.bos = rules.bos, .add_special = rules.special});
   item.text = std::move(text);
   item.prompt = item.ids.size();
   check(item, rules);

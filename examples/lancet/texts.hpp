@@ -29,12 +29,13 @@ struct text_rules {
   lancet::index vocabulary = 0;
   lancet::index context = 0;  ///< most tokens of an item
   bool bos = false;           ///< put the start token first
+  bool special = false;       ///< put all special tokens around a text that the tokenizer's file has for it
 };
 
 template <class B>
 [[nodiscard]] text_rules rules_of(lancet::transformer<B> const& model, bool bos) {
   return {model.has_tokenizer() ? &model.tokenizer() : nullptr, model.arch().vocabulary, model.arch().context,
-          bos};
+          bos, false};
 }
 [[nodiscard]] text_item make_item(std::string text, std::string where, text_rules const& rules);
 

@@ -13,6 +13,7 @@ struct options {
   std::vector<lancet::token> decode;
   std::string input;
   bool bos = false;
+  bool special = false;
 };
 
 void print(common_options const& common, lancet::tokenizer const& tokens, text_item const& item) {
@@ -32,7 +33,7 @@ void run(common_options& common, options const& o) {
     throw lancet::usage_error("tokens: got nothing to do, expected texts, --decode or --input");
   lancet::tokenizer const tokens = load_tokenizer(common);
   auto const size = static_cast<lancet::index>(tokens.size());
-  text_rules const rules{&tokens, size, lancet::index{1} << 31, o.bos};
+  text_rules const rules{&tokens, size, lancet::index{1} << 31, o.bos, o.special};
   for (std::string const& text : o.texts) print(common, tokens, make_item(text, "text", rules));
   if (!o.decode.empty()) {
     std::string const text = tokens.decode(o.decode);
@@ -60,7 +61,10 @@ void add_tokens(CLI::App& app, common_options& common) {
   verb.add_option(
       "--input,-i", o->input,
       "a file with one text a line; JSON lines with --json or where it ends in .jsonl; - for standard input");
-  verb.add_flag("--bos", o->bos, "put the start token first");
+  auto* const bos = verb.add_flag("--bos", o->bos, "put the start token first");
+  verb.add_flag("--special", o->special,
+                "put around each text all special tokens that the tokenizer has for it")
+      ->excludes(bos);
   verb.callback([&common, o] { run(common, *o); });
 }
 

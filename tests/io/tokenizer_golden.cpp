@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lancet/io/chat_template_file.hpp"
 #include "lancet/io/gguf.hpp"
 #include "lancet/io/json.hpp"
 #include "lancet/io/tokenizer.hpp"
@@ -85,6 +86,21 @@ BOOST_AUTO_TEST_CASE(smollm2_chats_have_the_reference_ids) {
     for (auto const& c : golden["chat"]) {
       BOOST_TEST(tokenizer.encode(c["text"].get<std::string>()) == c["ids"].get<ids>(),
                  "ids of " << c["text"]);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(smollm2_chats_have_the_reference_text) {
+  for (auto const& [tokenizer, golden] : load_smollm2("SmolLM2 chat format")) {
+    auto const format = lancet::read_chat_format(lancet::gguf_file::open(std::getenv("LANCET_MODEL")));
+    BOOST_REQUIRE(format.has_value());
+    BOOST_TEST(format->name() == "smollm2");
+    for (auto const& c : golden["chat"]) {
+      std::vector<lancet::chat_message> messages;
+      for (auto const& m : c["messages"])
+        messages.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+      bool const prompt = c["add_generation_prompt"].get<bool>();
+      BOOST_TEST(format->render(messages, {.generation_prompt = prompt}) == c["text"].get<std::string>());
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unicode's normalisation form C (Unicode Standard Annex 15): decompose, order the marks, join what can be
-// joined.
+// Unicode's normalisation forms D and C (Unicode Standard Annex 15): decompose, order the marks; for C, join
+// what can be joined.
 #pragma once
 
 #include <algorithm>
@@ -114,39 +114,63 @@ inline void nfc_join(std::vector<nfc_char>& chars) {
 
 }  // namespace detail
 
-/// `text` in normalisation form C. Ill-formed bytes stay as they are and nothing is joined across them.
-[[nodiscard]] inline std::string to_nfc(std::string_view text) {
-  // Below U+0300, whose first byte is 0xcc, text is in form C already.
-  auto const bytes = unsigned_bytes(text);
-  if (std::all_of(bytes.begin(), bytes.end(), [](unsigned char b) { return b < 0xcc; }))
-    return std::string(text);
-  std::vector<detail::nfc_char> chars;
+namespace detail {
+
+/// Decomposed, marks in order.
+[[nodiscard]] inline std::vector<nfc_char> decomposed(std::string_view text) {
+  std::vector<nfc_char> chars;
   chars.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     auto const c = read_utf8(text, at);
     if (c.valid) {
-      detail::nfc_decompose(c.code, chars);
+      nfc_decompose(c.code, chars);
     } else {
       for (char32_t const byte : unsigned_bytes(text.substr(at, c.size)))
-        chars.push_back({detail::nfc_raw_byte + byte, 0});
+        chars.push_back({nfc_raw_byte + byte, 0});
     }
     at += c.size;
   }
   for (auto begin = chars.begin(); begin != chars.end();) {
-    auto const end = std::find_if(begin, chars.end(), [](detail::nfc_char c) { return c.combining == 0; });
+    auto const end = std::find_if(begin, chars.end(), [](nfc_char c) { return c.combining == 0; });
     std::stable_sort(begin, end, [](auto a, auto b) { return a.combining < b.combining; });
     begin = end == chars.end() ? end : end + 1;
   }
-  detail::nfc_join(chars);
+  return chars;
+}
+
+[[nodiscard]] inline std::string text_of(std::vector<nfc_char> const& chars) {
   std::string out;
-  out.reserve(text.size());
+  out.reserve(chars.size());
   for (auto const c : chars) {
-    if (c.code < detail::nfc_raw_byte)
+    if (c.code < nfc_raw_byte)
       append_utf8(out, c.code);
     else
-      out.push_back(static_cast<char>(c.code - detail::nfc_raw_byte));
+      out.push_back(static_cast<char>(c.code - nfc_raw_byte));
   }
   return out;
+}
+
+/// Whether all characters are below those whose first byte is `lead`.
+[[nodiscard]] inline bool all_below(std::string_view text, unsigned char lead) noexcept {
+  auto const bytes = unsigned_bytes(text);
+  return std::all_of(bytes.begin(), bytes.end(), [&](unsigned char b) { return b < lead; });
+}
+
+}  // namespace detail
+
+/// `text` in normalisation form C. Ill-formed bytes stay as they are and nothing is joined across them.
+[[nodiscard]] inline std::string to_nfc(std::string_view text) {
+  // Below U+0300, whose first byte is 0xcc, text is in form C already.
+  if (detail::all_below(text, 0xcc)) return std::string(text);
+  auto chars = detail::decomposed(text);
+  detail::nfc_join(chars);
+  return detail::text_of(chars);
+}
+
+/// `text` in normalisation form D. Ill-formed bytes stay as they are.
+[[nodiscard]] inline std::string to_nfd(std::string_view text) {
+  // Below U+00C0, whose first byte is 0xc3, there is nothing to decompose.
+  return detail::all_below(text, 0xc3) ? std::string(text) : detail::text_of(detail::decomposed(text));
 }
 
 }  // namespace lancet

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps that cut text into words, one after the other: scanners, literals, patterns, a space in front.
+// The steps that cut text into words, one after the other: scanners, literals, patterns, a mark in front,
+// white space, BERT's words.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include "lancet/core/error.hpp"
+#include "lancet/io/bert_normalizer.hpp"
+#include "lancet/io/decode_steps.hpp"
 #include "lancet/io/known_patterns.hpp"
 #include "lancet/io/pretokenize.hpp"
 #include "lancet/io/text.hpp"
@@ -45,21 +48,40 @@ struct split_at_pattern {
   bool keep_between = true;
 };
 
-/// Cuts at the occurrences of a literal text, which become pieces.
+/// Cuts at the occurrences of a literal text, which become pieces, or the end of the piece before. Of several
+/// in a row only the first belongs to the piece before.
 struct split_at_literal {
   std::string literal;
+  bool with_previous = false;
 };
 
 /// Puts a space in front of each piece that does not begin with one.
 struct prefix_space {};
 
+/// SentencePiece's words: `mark` for each space, and one in front of pieces that do not begin with it.
+struct metaspace {
+  enum class prefix { never, first, always };
+
+  std::string mark = "\u2581";
+  prefix in_front = prefix::always;  ///< `first`: only of a piece that begins the text
+  bool split = true;                 ///< cut before each mark
+};
+
+/// Cuts at white space, which is dropped.
+struct split_at_space {};
+
+/// The same, and each punctuation character is a piece of its own, as BERT has it.
+struct bert_words {};
+
 /// One step; steps run in order, each on every piece of the one before.
-using split_step = std::variant<split_rule, split_at_pattern, split_at_literal, prefix_space>;
+using split_step = std::variant<split_rule, split_at_pattern, split_at_literal, prefix_space, metaspace,
+                                split_at_space, bert_words>;
 
 /// A text's pieces: views into the text, or into `made` where a step has changed it.
 struct text_pieces {
   std::vector<std::string_view> list;
   std::deque<std::string> made;  // a deque, so that earlier views stay valid
+  char const* start = nullptr;   // where a piece that begins the text begins
 };
 
 namespace detail {
@@ -75,10 +97,55 @@ inline void split_piece(split_rule rule, std::string_view text, text_pieces& out
 inline void split_piece(split_at_literal const& step, std::string_view text, text_pieces& out) {
   while (!text.empty()) {
     auto const found = text.find(step.literal);
-    auto const end = found == 0 ? step.literal.size() : std::min(found, text.size());
+    auto end = found == 0 ? step.literal.size() : std::min(found, text.size());
+    if (step.with_previous && found != 0 && found != text.npos) end += step.literal.size();
     out.list.push_back(text.substr(0, end));
     text.remove_prefix(end);
   }
+}
+
+inline void split_piece(metaspace const& step, std::string_view text, text_pieces& out) {
+  bool const wanted = step.in_front == metaspace::prefix::always ||
+                      (step.in_front == metaspace::prefix::first && text.data() == out.start);
+  auto marked = replace_all(text, " ", step.mark);
+  if (wanted && !marked.starts_with(step.mark)) marked.insert(0, step.mark);
+  std::string_view rest = out.made.emplace_back(std::move(marked));
+  while (step.split && !rest.empty()) {
+    auto const from = rest.starts_with(step.mark) ? step.mark.size() : 0;
+    auto const end = std::min(rest.find(step.mark, from), rest.size());
+    out.list.push_back(rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
+  if (!rest.empty()) out.list.push_back(rest);
+}
+
+/// Pieces between white space; `apart(code)` says which characters are pieces of their own.
+template <typename Apart>
+void split_at_spaces(std::string_view text, text_pieces& out, Apart apart) {
+  std::size_t begin = 0;
+  auto const put = [&](std::size_t end) {
+    if (end > begin) out.list.push_back(text.substr(begin, end - begin));
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    auto const c = read_utf8(text, at);
+    bool const space = c.valid && is_space(c.code);
+    if (space || apart(c.code)) {
+      put(at);
+      begin = space ? at + c.size : at;
+      if (!space) put(at + c.size);
+      begin = at + c.size;
+    }
+    at += c.size;
+  }
+  put(text.size());
+}
+
+inline void split_piece(split_at_space, std::string_view text, text_pieces& out) {
+  split_at_spaces(text, out, [](char32_t) { return false; });
+}
+
+inline void split_piece(bert_words, std::string_view text, text_pieces& out) {
+  split_at_spaces(text, out, [](char32_t code) { return bert_class_of(code) == bert_class::punctuation; });
 }
 
 inline void split_piece(prefix_space, std::string_view text, text_pieces& out) {
@@ -115,9 +182,12 @@ inline void split_piece(split_at_pattern const& step, std::string_view text, tex
 
 }  // namespace detail
 
-/// Cuts `text` by `steps`. The views of the result live as long as `text` and the result.
-[[nodiscard]] inline text_pieces split_text(std::vector<split_step> const& steps, std::string_view text) {
+/// Cuts `text` by `steps`. `begins` says whether `text` is the beginning of what was asked for, not a part from
+/// further behind. The views of the result live as long as `text` and the result.
+[[nodiscard]] inline text_pieces split_text(std::vector<split_step> const& steps, std::string_view text,
+                                            bool begins = true) {
   text_pieces pieces;
+  if (begins) pieces.start = text.data();
   if (!text.empty()) pieces.list.push_back(text);
   std::vector<std::string_view> before;
   for (auto const& step : steps) {
@@ -139,7 +209,14 @@ inline void split_piece(split_at_pattern const& step, std::string_view text, tex
     return "pattern " + pattern->source + (pattern->keep_matches ? "" : ", matches dropped") +
            (pattern->keep_between ? "" : ", the rest dropped");
   }
-  if (auto const* const literal = std::get_if<split_at_literal>(&step)) return "literal " + literal->literal;
+  if (auto const* const literal = std::get_if<split_at_literal>(&step))
+    return "literal " + literal->literal + (literal->with_previous ? ", with the piece before" : "");
+  if (auto const* const words = std::get_if<metaspace>(&step)) {
+    return "mark " + words->mark + " " + std::to_string(static_cast<int>(words->in_front)) +
+           (words->split ? ", cut" : "");
+  }
+  if (std::holds_alternative<split_at_space>(step)) return "white space";
+  if (std::holds_alternative<bert_words>(step)) return "BERT words";
   return "prefix space";
 }
 

@@ -2,17 +2,16 @@
 // Tokenizers in the format of Hugging Face's tokenizers library (tokenizer.json).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "lancet/core/error.hpp"
+#include "lancet/io/detail/tokenizer_json_output.hpp"
+#include "lancet/io/detail/tokenizer_json_place.hpp"
+#include "lancet/io/detail/tokenizer_json_text.hpp"
 #include "lancet/io/json.hpp"
-#include "lancet/io/known_patterns.hpp"
 #include "lancet/io/split.hpp"
 #include "lancet/io/text.hpp"
 #include "lancet/io/tokenizer_parts.hpp"
@@ -32,101 +31,128 @@ class tokenizer_json_reader {
  public:
   tokenizer_json_reader(nlohmann::json const& root, std::string const& where,
                         tokenizer_json_options const& options)
-      : root_(root), where_(where), options_(options) {}
+      : root_(root), where_(where), place_{where}, options_(options) {}
 
   [[nodiscard]] tokenizer_parts run() {
     parts_.source = where_;
-    if (auto const* const normalizer = find(root_, "normalizer"); normalizer && !normalizer->is_null()) {
-      read_normalizer(*normalizer, "normalizer", true);
+    auto const& model = at(root_, "model", where_);
+    parts_.kind = kind_of_model(model);
+    tokenizer_json_text text(where_, options_.patterns, parts_);
+    tokenizer_json_output output(where_, parts_);
+    if (auto const* const normalizer = find_value(root_, "normalizer"))
+      text.read_normalizer(*normalizer, "normalizer");
+    switch (parts_.kind) {
+      case tokenizer_kind::byte_bpe:
+      case tokenizer_kind::sentencepiece:
+        read_bpe(model);
+        break;
+      case tokenizer_kind::unigram:
+        read_unigram(model);
+        break;
+      case tokenizer_kind::wordpiece:
+        read_wordpiece(model);
     }
-    read_model();
     read_added_tokens();
-    read_pre_tokenizer(at(root_, "pre_tokenizer", where_), "pre_tokenizer", true);
-    if (auto const* const decoder = find(root_, "decoder"); decoder && !decoder->is_null()) {
-      if (auto const kind = kind_of(*decoder, "decoder"); kind != "ByteLevel")
-        refuse("decoder.type", kind, "ByteLevel");
-    }
-    if (auto const* const post = find(root_, "post_processor"); post && !post->is_null()) {
-      read_post_processor(*post, "post_processor", true);
-    }
+    text.read_pre_tokenizer(at(root_, "pre_tokenizer", where_), "pre_tokenizer");
+    output.read_decoder(find_value(root_, "decoder"));
+    if (auto const* const post = find_value(root_, "post_processor"))
+      output.read_post_processor(*post, "post_processor");
     return std::move(parts_);
   }
 
  private:
   using json = nlohmann::json;
 
-  [[noreturn]] void refuse(std::string const& path, std::string_view got, std::string_view expected) const {
-    throw file_error(where_, path + ": got " + escape_utf8(got) + ", expected " + std::string(expected));
+  /// Files of the first years do not name the type: what has merges is BPE, and so on.
+  [[nodiscard]] tokenizer_kind kind_of_model(json const& model) const {
+    auto const named = get_optional<std::string>(model, "type", place_.at("model"));
+    auto const is = [&](std::string const& kind, std::string const& own_key) {
+      return named ? *named == kind : find(model, own_key) != nullptr;
+    };
+    if (is("BPE", "merges"))
+      return works_on_bytes() ? tokenizer_kind::byte_bpe : tokenizer_kind::sentencepiece;
+    if (is("Unigram", "unk_id")) return tokenizer_kind::unigram;
+    if (is("WordPiece", "max_input_chars_per_word")) return tokenizer_kind::wordpiece;
+    place_.refuse("model.type", named.value_or("nothing"), "BPE, Unigram or WordPiece");
   }
 
-  [[nodiscard]] std::string place(std::string const& path) const { return where_ + ": " + path; }
-
-  [[nodiscard]] std::string kind_of(json const& value, std::string const& path) const {
-    return get<std::string>(value, "type", place(path));
-  }
-
-  /// A setting that must have one value, or be absent or null.
-  template <typename T>
-  void require(json const& object, std::string const& path, std::string const& key, T const& wanted,
-               std::string const& wanted_name) const {
-    auto const got = get_optional<T>(object, key, place(path));
-    if (got && *got != wanted) refuse(path + "." + key, object[key].dump(), wanted_name);
-  }
-
-  void read_normalizer(json const& normalizer, std::string const& path, bool outermost) {
-    auto const kind = kind_of(normalizer, path);
-    if (kind == "NFC") {
-      parts_.nfc = true;
-    } else if (kind == "Sequence" && outermost) {
-      auto const& list = list_at(normalizer, path, "normalizers");
-      for (std::size_t i = 0; i < list.size(); ++i) {
-        read_normalizer(list[i], path + ".normalizers[" + std::to_string(i) + "]", false);
-      }
-    } else {
-      refuse(path + ".type", kind, "NFC, or no normalizer");
+  /// Whether the pre-tokenizer or the decoder is ByteLevel, or has it as one of its steps.
+  [[nodiscard]] bool works_on_bytes() const {
+    auto const is_byte_level = [](json const& step) {
+      auto const* const kind = find(step, "type");
+      return kind != nullptr && *kind == "ByteLevel";
+    };
+    for (auto const& [key, steps] : {std::pair("pre_tokenizer", "pretokenizers"), {"decoder", "decoders"}}) {
+      auto const* const outer = find(root_, key);
+      if (outer == nullptr) continue;
+      auto const* const list = find(*outer, steps);
+      if (is_byte_level(*outer)) return true;
+      if (list != nullptr && list->is_array() && std::any_of(list->begin(), list->end(), is_byte_level))
+        return true;
     }
+    return false;
   }
 
-  [[nodiscard]] json const& list_at(json const& object, std::string const& path,
-                                    std::string const& key) const {
-    auto const& list = at(object, key, place(path));
-    if (!list.is_array()) refuse(path + "." + key, list.type_name(), "a list");
-    return list;
+  void read_bpe(json const& model) {
+    auto const where = place_.at("model");
+    if (auto const* const dropout = find_value(model, "dropout"); dropout && *dropout != 0.0)
+      place_.refuse("model.dropout", dropout->dump(), "null");
+    place_.require<std::string>(model, "model", "continuing_subword_prefix", "", "null");
+    place_.require<std::string>(model, "model", "end_of_word_suffix", "", "null");
+    if (parts_.kind == tokenizer_kind::byte_bpe)
+      place_.require<bool>(model, "model", "byte_fallback", false, "false");
+    parts_.byte_fallback = get_or<bool>(model, "byte_fallback", false, where);
+    parts_.ignore_merges = get_or<bool>(model, "ignore_merges", false, where);
+    parts_.fuse_unknown = get_or<bool>(model, "fuse_unk", false, where);
+    read_vocabulary(model);
+    if (auto const name = get_optional<std::string>(model, "unk_token", where); name && !name->empty())
+      read_unknown(model, *name);
+    read_merges(place_.list_at(model, "model", "merges"));
   }
 
-  void read_model() {
-    auto const& model = at(root_, "model", where_);
-    // Files of the first years do not name the type: what has merges is BPE.
-    auto const kind = get_optional<std::string>(model, "type", place("model"));
-    if (kind ? *kind != "BPE" : find(model, "merges") == nullptr)
-      refuse("model.type", kind.value_or("nothing"), "BPE");
-    if (auto const* const dropout = find(model, "dropout");
-        dropout && !dropout->is_null() && *dropout != 0.0) {
-      refuse("model.dropout", dropout->dump(), "null");
+  void read_unigram(json const& model) {
+    auto const where = place_.at("model");
+    auto const& vocabulary = place_.list_at(model, "model", "vocab");
+    most_ids_ = vocabulary.size() + added_list().size() + holes;
+    for (std::size_t i = 0; i < vocabulary.size(); ++i) {
+      auto const& entry = vocabulary[i];
+      auto const path = "model.vocab[" + std::to_string(i) + "]";
+      bool const fits = entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_number();
+      if (!fits || entry[0].get_ref<std::string const&>().empty())
+        place_.refuse(path, entry.dump(-1, ' ', true), R"(["token", its score])");
+      put(entry[0].get<std::string>(), json(i), path);
+      parts_.scores.push_back(entry[1].get<double>());
     }
-    require<std::string>(model, "model", "continuing_subword_prefix", "", "null");
-    require<std::string>(model, "model", "end_of_word_suffix", "", "null");
-    require<bool>(model, "model", "byte_fallback", false, "false");
-    parts_.ignore_merges = get_or<bool>(model, "ignore_merges", false, place("model"));
-    parts_.fuse_unknown = get_or<bool>(model, "fuse_unk", false, place("model"));
+    if (auto const id = get_optional<std::int32_t>(model, "unk_id", where)) parts_.unknown = *id;
+    parts_.byte_fallback = get_or<bool>(model, "byte_fallback", false, where);
+    parts_.fuse_unknown = true;
+  }
 
-    auto const& vocabulary = at(model, "vocab", place("model"));
+  void read_wordpiece(json const& model) {
+    auto const where = place_.at("model");
+    parts_.continuing_prefix = get_or<std::string>(model, "continuing_subword_prefix", "##", where);
+    parts_.most_word_chars = get_or<std::uint32_t>(model, "max_input_chars_per_word", 100, where);
+    read_vocabulary(model);
+    read_unknown(model, get_or<std::string>(model, "unk_token", "[UNK]", where));
+  }
+
+  void read_vocabulary(json const& model) {
+    auto const& vocabulary = at(model, "vocab", place_.at("model"));
     if (!vocabulary.is_object())
-      refuse("model.vocab", vocabulary.type_name(), "an object from tokens to ids");
-    auto const& added = added_list();
-    most_ids_ = vocabulary.size() + added.size() +
-                65536;  // holes are allowed, but no file of a few bytes asks for gigabytes
+      place_.refuse("model.vocab", vocabulary.type_name(), "an object from tokens to ids");
+    most_ids_ = vocabulary.size() + added_list().size() + holes;
     for (auto const& [token, id] : vocabulary.items()) {
-      if (token.empty()) refuse("model.vocab", "an empty token", "at least one character");
+      if (token.empty()) place_.refuse("model.vocab", "an empty token", "at least one character");
       put(token, id, "model.vocab['" + escape_utf8(token) + "']");
     }
-    if (auto const name = get_optional<std::string>(model, "unk_token", place("model"));
-        name && !name->empty()) {
-      auto const id = vocabulary.find(*name);
-      if (id == vocabulary.end()) refuse("model.unk_token", "'" + *name + "'", "a token of the vocabulary");
-      parts_.unknown = id->get<std::int32_t>();
-    }
-    read_merges(list_at(model, "model", "merges"));
+  }
+
+  void read_unknown(json const& model, std::string const& name) {
+    auto const& vocabulary = model["vocab"];
+    auto const id = vocabulary.find(name);
+    if (id == vocabulary.end())
+      place_.refuse("model.unk_token", "'" + name + "'", "a token of the vocabulary");
+    parts_.unknown = id->get<std::int32_t>();
   }
 
   std::int32_t put(std::string const& token, json const& id, std::string const& path) {
@@ -134,11 +160,11 @@ class tokenizer_json_reader {
                           ? id.get<std::uint64_t>() < most_ids_
                           : id.is_number_integer() && id.get<std::int64_t>() >= 0 &&
                                 static_cast<std::uint64_t>(id.get<std::int64_t>()) < most_ids_;
-    if (!fits) refuse(path, id.dump(), "an id from 0 to " + std::to_string(most_ids_ - 1));
+    if (!fits) place_.refuse(path, id.dump(), "an id from 0 to " + std::to_string(most_ids_ - 1));
     auto const i = id.get<std::size_t>();
     if (i >= parts_.tokens.size()) parts_.tokens.resize(i + 1);
     if (!parts_.tokens[i].empty() && parts_.tokens[i] != token) {
-      refuse(path, "id " + std::to_string(i), "another id than that of '" + parts_.tokens[i] + "'");
+      place_.refuse(path, "id " + std::to_string(i), "another id than that of '" + parts_.tokens[i] + "'");
     }
     parts_.tokens[i] = token;
     return static_cast<std::int32_t>(i);
@@ -155,8 +181,8 @@ class tokenizer_json_reader {
       auto const text = merge.is_string() ? merge.get<std::string>() : std::string();
       auto const space = text.find(' ');
       if (space == text.npos || text.find(' ', space + 1) != text.npos) {
-        refuse("model.merges[" + std::to_string(rank) + "]", merge.dump(-1, ' ', true),
-               R"("a b" or ["a", "b"])");
+        place_.refuse("model.merges[" + std::to_string(rank) + "]", merge.dump(-1, ' ', true),
+                      R"("a b" or ["a", "b"])");
       }
       parts_.merges.push_back({text.substr(0, space), text.substr(space + 1)});
     }
@@ -166,7 +192,7 @@ class tokenizer_json_reader {
     static json const none = json::array();
     auto const* const list = find(root_, "added_tokens");
     if (list == nullptr || list->is_null()) return none;
-    if (!list->is_array()) refuse("added_tokens", list->type_name(), "a list");
+    if (!list->is_array()) place_.refuse("added_tokens", list->type_name(), "a list");
     return *list;
   }
 
@@ -174,10 +200,11 @@ class tokenizer_json_reader {
     auto const& list = added_list();
     for (std::size_t i = 0; i < list.size(); ++i) {
       auto const path = "added_tokens[" + std::to_string(i) + "]";
-      auto const where = place(path);
+      auto const where = place_.at(path);
       auto const content = get<std::string>(list[i], "content", where);
-      if (content.empty()) refuse(path + ".content", "an empty text", "at least one character");
-      if (get_or<bool>(list[i], "single_word", false, where)) refuse(path + ".single_word", "true", "false");
+      if (content.empty()) place_.refuse(path + ".content", "an empty text", "at least one character");
+      if (get_or<bool>(list[i], "single_word", false, where))
+        place_.refuse(path + ".single_word", "true", "false");
       bool const special = get_or<bool>(list[i], "special", false, where);
       parts_.added.push_back({.id = put(content, at(list[i], "id", where), path + ".id"),
                               .special = special,
@@ -187,99 +214,12 @@ class tokenizer_json_reader {
     }
   }
 
-  /// Adds the steps; the last of them all has to be ByteLevel, since the others work on text and it yields
-  /// bytes.
-  void read_pre_tokenizer(json const& step, std::string const& path, bool last) {
-    if (step.is_null()) refuse(path, "null", "ByteLevel");
-    auto const kind = kind_of(step, path);
-    if (kind == "Sequence" && path == "pre_tokenizer") {  // sequences in sequences have not been seen
-      auto const& list = list_at(step, path, "pretokenizers");
-      if (list.empty()) refuse(path + ".pretokenizers", "an empty list", "a list that ends with ByteLevel");
-      for (std::size_t i = 0; i < list.size(); ++i) {
-        read_pre_tokenizer(list[i], path + ".pretokenizers[" + std::to_string(i) + "]", i + 1 == list.size());
-      }
-    } else if (last != (kind == "ByteLevel")) {
-      refuse(path + ".type", kind, last ? "ByteLevel as the last step" : "ByteLevel as the last step only");
-    } else if (kind == "ByteLevel") {
-      if (get<bool>(step, "add_prefix_space", place(path))) parts_.steps.push_back(prefix_space{});
-      if (get_or<bool>(step, "use_regex", true, place(path))) parts_.steps.push_back(split_rule::gpt2);
-    } else if (kind == "Digits") {
-      bool const individual = get_or<bool>(step, "individual_digits", false, place(path));
-      parts_.steps.push_back(individual ? split_rule::digits : split_rule::digit_runs);
-    } else if (kind == "Split") {
-      read_split(step, path);
-    } else {
-      refuse(path + ".type", kind, "ByteLevel, Digits or Split");
-    }
-  }
-
-  void read_split(json const& step, std::string const& path) {
-    auto const behavior = get<std::string>(step, "behavior", place(path));
-    bool const invert = get_or<bool>(step, "invert", false, place(path));
-    bool const removed = behavior == "Removed";
-    if (behavior != "Isolated" && !removed) refuse(path + ".behavior", behavior, "Isolated or Removed");
-    auto const& pattern = at(step, "pattern", place(path));
-    if (auto const literal = get_optional<std::string>(pattern, "String", place(path + ".pattern"))) {
-      if (literal->empty() || removed)
-        refuse(path, removed ? behavior : "an empty String", "a String that is isolated");
-      parts_.steps.push_back(split_at_literal{*literal});
-      return;
-    }
-    auto const source = get<std::string>(pattern, "Regex", place(path + ".pattern"));
-    auto cut = step_for_pattern(source, place(path + ".pattern"), options_.patterns);
-    if (removed) {
-      auto* const at_pattern = std::get_if<split_at_pattern>(&cut);
-      auto const* const rule = std::get_if<split_rule>(&cut);
-      // Nothing lies between the matches of a gapless rule that could be removed.
-      bool const gapless = rule != nullptr && is_gapless(*rule);
-      if (at_pattern == nullptr && !(invert && gapless)) refuse(path + ".behavior", behavior, "Isolated");
-      if (at_pattern != nullptr) (invert ? at_pattern->keep_between : at_pattern->keep_matches) = false;
-    }
-    parts_.steps.push_back(std::move(cut));
-  }
-
-  /// Only what it puts in front of one text is of interest: the start token, for encode_options::bos.
-  void read_post_processor(json const& post, std::string const& path, bool outermost) {
-    auto const kind = kind_of(post, path);
-    if (kind == "ByteLevel") return;  // concerns offsets only
-    if (kind == "Sequence" && outermost) {
-      auto const& list = list_at(post, path, "processors");
-      for (std::size_t i = 0; i < list.size(); ++i) {
-        read_post_processor(list[i], path + ".processors[" + std::to_string(i) + "]", false);
-      }
-      return;
-    }
-    if (kind != "TemplateProcessing") refuse(path + ".type", kind, "TemplateProcessing or ByteLevel");
-    auto const& single = list_at(post, path, "single");
-    bool before = true;
-    for (std::size_t i = 0; i < single.size(); ++i) {
-      auto const item = path + ".single[" + std::to_string(i) + "]";
-      if (find(single[i], "Sequence")) {
-        before = false;
-        continue;
-      }
-      auto const name = get<std::string>(single[i], "SpecialToken.id", place(item));
-      auto const id = special_token(post, name, path);
-      auto& slot = before ? parts_.bos : parts_.eos;
-      if (slot)
-        refuse(item, "a second token", before ? "one token before the text" : "one token after the text");
-      slot = id;
-    }
-  }
-
-  [[nodiscard]] std::int32_t special_token(json const& post, std::string const& name,
-                                           std::string const& path) const {
-    auto const& table = at(post, "special_tokens", place(path));
-    auto const entry = table.is_object() ? table.find(name) : table.end();
-    if (entry == table.end()) refuse(path + ".special_tokens", "no '" + name + "'", "an entry for it");
-    auto const ids = get<std::vector<std::int32_t>>(*entry, "ids", place(path + ".special_tokens"));
-    if (ids.size() != 1)
-      refuse(path + ".special_tokens", std::to_string(ids.size()) + " ids for '" + name + "'", "one");
-    return ids.front();
-  }
+  // Holes between ids are allowed, but no file of a few bytes asks for gigabytes.
+  static constexpr std::size_t holes = 65536;
 
   json const& root_;
   std::string const& where_;
+  tokenizer_json_place place_;
   tokenizer_json_options const& options_;
   tokenizer_parts parts_;
   std::size_t most_ids_ = 0;

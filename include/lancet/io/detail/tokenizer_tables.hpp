@@ -3,24 +3,31 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
-#include "lancet/core/error.hpp"
 #include "lancet/io/added_tokens.hpp"
 #include "lancet/io/bpe.hpp"
 #include "lancet/io/byte_alphabet.hpp"
-#include "lancet/io/nfc.hpp"
+#include "lancet/io/byte_bpe.hpp"
+#include "lancet/io/decode_steps.hpp"
+#include "lancet/io/detail/token_index.hpp"
+#include "lancet/io/normalize.hpp"
+#include "lancet/io/sentencepiece.hpp"
 #include "lancet/io/split.hpp"
 #include "lancet/io/text.hpp"
 #include "lancet/io/tokenizer_parts.hpp"
+#include "lancet/io/unigram.hpp"
+#include "lancet/io/wordpiece.hpp"
 
 namespace lancet::detail {
 
@@ -46,38 +53,54 @@ class content_hash {
   std::uint64_t state_ = 0xcbf29ce484222325u;
 };
 
+/// How words become tokens: one of the models.
+using tokenizer_model = std::variant<byte_bpe, sentencepiece_bpe, unigram, wordpiece>;
+
+[[nodiscard]] inline tokenizer_model make_model(tokenizer_parts const& parts, token_index const& index) {
+  switch (parts.kind) {
+    case tokenizer_kind::byte_bpe:
+      return tokenizer_model(std::in_place_type<byte_bpe>, parts, index);
+    case tokenizer_kind::sentencepiece:
+      return tokenizer_model(std::in_place_type<sentencepiece_bpe>, parts, index);
+    case tokenizer_kind::unigram:
+      return tokenizer_model(std::in_place_type<unigram>, parts, index);
+    case tokenizer_kind::wordpiece:
+      return tokenizer_model(std::in_place_type<wordpiece>, parts, index);
+  }
+  fail_parts(parts, "unknown tokenizer_kind");
+}
+
 class tokenizer_tables {
  public:
-  explicit tokenizer_tables(tokenizer_parts p) : parts(std::move(p)) {
-    index_tokens();
+  explicit tokenizer_tables(tokenizer_parts p)
+      : parts(std::move(p)), index(index_tokens()), model(make_model(parts, index)) {
+    parts.merges = {};
     index_bytes();
-    index_merges();
     index_added();
     check_id(parts.bos, "the start token");
     check_id(parts.eos, "the end token");
     check_id(parts.unknown, "the unknown token");
+    check_template(parts.around.single, false);
+    check_template(parts.around.pair, true);
     hash = content();
   }
-  tokenizer_tables(tokenizer_tables const&) = delete;  // `ids` refers to `parts`
+  tokenizer_tables(tokenizer_tables const&) = delete;  // `index` and `model` refer to `parts`
   tokenizer_tables& operator=(tokenizer_tables const&) = delete;
   ~tokenizer_tables() = default;
 
   tokenizer_parts parts;  // less the merges' strings
-  std::unordered_map<std::string_view, std::int32_t> ids;
-  std::vector<std::string> bytes;            // by id
-  std::vector<bool> special;                 // by id
-  std::array<std::int32_t, 256> byte_ids{};  // -1: the vocabulary lacks the byte
-  bpe_merges merges;
+  token_index index;
+  tokenizer_model model;
+  std::vector<std::string> bytes;                         // by id
+  std::unordered_map<std::int32_t, std::string> written;  // added tokens that decoding writes as normalised
   added_token_finder added_first;  // the added tokens by when they are looked for: before normalisation
   added_token_finder added_later;  // or after it
   std::string hash;
 
  private:
-  [[noreturn]] void fail(std::string const& what) const {
-    throw file_error(parts.source.empty() ? "tokenizer" : parts.source, what);
-  }
+  [[noreturn]] void fail(std::string const& what) const { fail_parts(parts, what); }
 
-  [[nodiscard]] static std::string show(std::string_view text) { return "'" + escape_utf8(text) + "'"; }
+  [[nodiscard]] static std::string show(std::string_view text) { return show_token(text); }
 
   void check_id(std::optional<std::int32_t> id, std::string const& name) const {
     if (!id) return;
@@ -89,53 +112,96 @@ class tokenizer_tables {
       fail(name + " is id " + std::to_string(*id) + ", which no token has");
   }
 
-  void index_tokens() {
+  void check_template(std::vector<template_piece> const& pieces, bool pair) const {
+    std::size_t first = 0;
+    std::size_t second = 0;
+    for (auto const& piece : pieces) {
+      if (piece.id == template_piece::first_text)
+        ++first;
+      else if (piece.id == template_piece::second_text && pair)
+        ++second;
+      else
+        check_id(piece.id, "a token of the template");
+    }
+    bool const absent = pair && pieces.empty();  // then there is no form for a pair
+    if (!absent && (first != 1 || second != (pair ? 1u : 0u)))
+      fail(pair ? "the template for a pair has not each text once"
+                : "the template for one text has it not once");
+  }
+
+  [[nodiscard]] token_index index_tokens() const {
+    token_index out;
     if (parts.tokens.empty()) fail("the vocabulary is empty");
     if (parts.tokens.size() > most_tokens) {
       fail("got " + std::to_string(parts.tokens.size()) + " tokens, expected at most " +
            std::to_string(most_tokens));
     }
-    ids.reserve(parts.tokens.size());
-    bytes.reserve(parts.tokens.size());
+    out.ids.reserve(parts.tokens.size());
     for (std::size_t i = 0; i < parts.tokens.size(); ++i) {
       auto const& token = parts.tokens[i];
       if (!is_valid_utf8(token))
         fail("token " + std::to_string(i) + ", " + show(token) + ", is not valid UTF-8");
-      auto plain = from_byte_alphabet(token);
-      bytes.push_back(plain ? std::move(*plain) : token);
+      if (parts.kind != tokenizer_kind::byte_bpe && token.size() > most_token_bytes) {
+        fail("token " + std::to_string(i) + ", " + show(token) + ", has " + std::to_string(token.size()) +
+             " bytes, expected at most " + std::to_string(most_token_bytes));
+      }
       if (token.empty()) continue;
-      auto const [other, is_new] = ids.emplace(token, static_cast<std::int32_t>(i));
+      auto const [other, is_new] = out.ids.emplace(token, static_cast<std::int32_t>(i));
       if (!is_new) {
         fail("token " + show(token) + " comes twice, as ids " + std::to_string(other->second) + " and " +
              std::to_string(i));
       }
     }
-  }
-
-  void index_added() {
-    special.assign(parts.tokens.size(), false);
-    // A byte or a merged token that is an added token as well keeps its bytes.
-    std::vector<bool> made(parts.tokens.size(), false);
-    for (auto const id : byte_ids) {
-      if (id >= 0) made[static_cast<std::size_t>(id)] = true;
-    }
-    for (auto const& merge : merges.merges()) made[static_cast<std::size_t>(merge.joined)] = true;
+    out.special.assign(parts.tokens.size(), false);
     std::vector<bool> seen(parts.tokens.size(), false);
-    std::vector<added_token_finder::entry> first;
-    std::vector<added_token_finder::entry> later;
     for (auto const& token : parts.added) {
       check_id(token.id, "an added token");
       auto const id = static_cast<std::size_t>(token.id);
       auto const& text = parts.tokens[id];
-      if (text.size() > most_added_bytes) {
+      if (text.size() > most_token_bytes) {
         fail("added token " + show(text) + " has " + std::to_string(text.size()) +
-             " bytes, expected at most " + std::to_string(most_added_bytes));
+             " bytes, expected at most " + std::to_string(most_token_bytes));
       }
       if (seen[id]) fail("added token " + show(text) + " comes twice");
       seen[id] = true;
-      special[id] = token.special;
-      auto const& stands_for = token.normalized && parts.nfc ? to_nfc(text) : text;
+      out.special[id] = token.special;
+    }
+    return out;
+  }
+
+  /// What each token stands for, the added ones still as ordinary ones.
+  void index_bytes() {
+    bytes.reserve(parts.tokens.size());
+    for (auto const& token : parts.tokens) bytes.push_back(bytes_of(token));
+  }
+
+  [[nodiscard]] std::string bytes_of(std::string const& token) const {
+    switch (parts.kind) {
+      case tokenizer_kind::byte_bpe:
+        return from_byte_alphabet(token).value_or(token);
+      case tokenizer_kind::wordpiece:
+        return token.starts_with(parts.continuing_prefix) ? token.substr(parts.continuing_prefix.size())
+                                                          : " " + token;
+      default:
+        if (auto const byte = byte_of_token(token); byte && parts.byte_fallback)
+          return std::string(1, static_cast<char>(*byte));
+        return replace_all(token, "\u2581", " ");
+    }
+  }
+
+  void index_added() {
+    // A byte or a merged token that is an added token as well keeps its bytes.
+    auto const* const by_bytes = std::get_if<byte_bpe>(&model);
+    auto const made = by_bytes ? by_bytes->made() : std::vector<bool>(parts.tokens.size(), false);
+    std::vector<added_token_finder::entry> first;
+    std::vector<added_token_finder::entry> later;
+    for (auto const& token : parts.added) {
+      auto const id = static_cast<std::size_t>(token.id);
+      auto const& text = parts.tokens[id];
+      auto const stands_for = token.normalized ? lancet::normalize(parts.normalize, text) : text;
+      if (stands_for.empty()) fail("added token " + show(text) + " is empty once it is normalised");
       if (!made[id]) bytes[id] = stands_for;
+      if (!by_bytes && stands_for != text) written.emplace(token.id, stands_for);
       (token.normalized ? later : first).push_back({stands_for, token});
     }
     std::unordered_map<std::string_view, std::int32_t> normal;
@@ -143,54 +209,26 @@ class tokenizer_tables {
       auto const [other, is_new] = normal.emplace(entry.text, entry.token.id);
       if (!is_new) {
         fail("added tokens " + std::to_string(other->second) + " and " + std::to_string(entry.token.id) +
-             " are both " + show(entry.text) + " in normalisation form C");
+             " are both " + show(entry.text) + " in their normalised form");
       }
     }
     added_first = added_token_finder(std::move(first));
     added_later = added_token_finder(std::move(later));
   }
 
-  void index_bytes() {
-    for (unsigned byte = 0; byte < 256; ++byte) {
-      auto const name = to_byte_alphabet(std::string(1, static_cast<char>(byte)));
-      auto const found = ids.find(name);
-      byte_ids[byte] = found == ids.end() ? -1 : found->second;
-      bool const needed = (byte >= 0x20 && byte < 0x7f) || byte == 0x0a;
-      if (byte_ids[byte] < 0 && needed && !parts.partial_alphabet) {
-        fail("no token for byte " + std::to_string(byte) + ", " + show(name) +
-             ": a byte-level vocabulary has all printable ASCII characters and the line feed");
-      }
-    }
-  }
-
-  void index_merges() {
-    std::vector<bpe_merge> list;
-    list.reserve(parts.merges.size());
-    for (std::size_t rank = 0; rank < parts.merges.size(); ++rank) {
-      auto const& left = parts.merges[rank].left;
-      auto const& right = parts.merges[rank].right;
-      auto const id = [&](std::string const& text) {
-        auto const found = ids.find(text);
-        if (found != ids.end()) return found->second;
-        fail("merge " + std::to_string(rank) + ", " + show(left) + " + " + show(right) + ": " + show(text) +
-             " is not a token");
-      };
-      list.push_back({id(left), id(right), id(left + right)});
-    }
-    merges = bpe_merges(std::move(list), parts.tokens.size());
-    if (auto const rank = merges.repeated()) {
-      auto const& [left, right] = parts.merges[*rank];
-      fail("merge " + std::to_string(*rank) + ", " + show(left) + " + " + show(right) + ", comes twice");
-    }
-    parts.merges = {};
-  }
-
+  /// byte_bpe's is pinned: results name their tokenizers by it.
   [[nodiscard]] std::string content() const {
     content_hash h;
     h.add(parts.tokens.size());
     for (auto const& token : parts.tokens) h.add(token);
-    h.add(merges.merges().size());
-    for (auto const& m : merges.merges()) {
+    auto const merges = std::visit(
+        [](auto const& m) {
+          if constexpr (requires { m.merges(); }) return m.merges().merges();
+          return std::span<bpe_merge const>();
+        },
+        model);
+    h.add(merges.size());
+    for (auto const& m : merges) {
       h.add(static_cast<std::uint64_t>(m.left) << 32 | static_cast<std::uint32_t>(m.right));
     }
     auto added = parts.added;
@@ -200,18 +238,27 @@ class tokenizer_tables {
       h.add(static_cast<std::uint64_t>(t.id));
       h.add((t.special ? 1u : 0u) | (t.lstrip ? 2u : 0u) | (t.rstrip ? 4u : 0u) | (t.normalized ? 8u : 0u));
     }
-    h.add(parts.nfc ? 1u : 0u);
+    bool const only_nfc = parts.normalize.size() == 1 && std::holds_alternative<nfc_form>(parts.normalize[0]);
+    h.add(parts.normalize.empty() ? 0u : only_nfc ? 1u : 1 + parts.normalize.size());
+    if (!only_nfc)
+      for (auto const& step : parts.normalize) h.add(describe(step));
     h.add(parts.steps.size());
     for (auto const& step : parts.steps) h.add(describe(step));
     h.add(parts.ignore_merges ? 1u : 0u);
     h.add(parts.unknown ? static_cast<std::uint64_t>(*parts.unknown) + 1 : 0u);
     h.add(parts.fuse_unknown ? 1u : 0u);
+    if (parts.kind == tokenizer_kind::byte_bpe) return h.hex();
+    h.add(static_cast<std::uint64_t>(parts.kind));
+    h.add(parts.byte_fallback ? 1u : 0u);
+    for (double const score : parts.scores) h.add(std::bit_cast<std::uint64_t>(score));
+    h.add(parts.continuing_prefix);
+    h.add(parts.most_word_chars);
     return h.hex();
   }
 
   static constexpr std::size_t most_tokens = std::size_t{1} << 22;
-  // The finder may read as far ahead at every place of a text.
-  static constexpr std::size_t most_added_bytes = 1024;
+  // The finders and models may read as far ahead at every place of a text.
+  static constexpr std::size_t most_token_bytes = 1024;
 };
 
 }  // namespace lancet::detail
