@@ -183,7 +183,7 @@ merged_model write_merged_folder(std::string const& folder, std::string const& s
   detail::model_merger<B> merger(what, model);
   architecture const& a = model.arch();
   bool const from_folder = detail::is_folder(source);
-  std::optional<gguf_file> file;
+  std::optional<gguf_model> file;
   std::optional<safetensors_model> shards;
   std::vector<moved_tensor> moved;
   nlohmann::ordered_json config;
@@ -194,10 +194,12 @@ merged_model write_merged_folder(std::string const& folder, std::string const& s
     moved = detail::as_they_are(shards->tensors());
     config = nlohmann::ordered_json(read_json(source + "/config.json"));
   } else {
-    file = gguf_file::open(source);
+    file = gguf_model::open(source);
     config = detail::hugging_face_config(a, false, false);
-    auto const everything = [](char const*) { return true; };
-    tensor_names const to = describe_config(nlohmann::json(config), "config.json", everything).names;
+    std::vector<tensor_entry> named(file->tensors().begin(), file->tensors().end());
+    named.push_back({.name = "transformer.wte.weight"});  // GPT-2's names as its language model has them
+    tensor_names const to =
+        describe_config(nlohmann::json(config), "config.json", tensor_table("config.json", std::move(named))).names;
     peer = peer_names_of(a, naming::hugging_face);
     moved = detail::to_hugging_face(file->tensors(), describe_gguf(*file).names, to, a.layers);
   }
