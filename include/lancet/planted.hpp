@@ -55,12 +55,14 @@ template <class B>
   include(p.embedding);
   include(p.unembedding);
   for (detail::planted_layer const& l : p.layers) {
-    w.layers.push_back({norm(),
-                        {weight(l.qkv), {}},
-                        {weight(l.o), {}},
-                        norm(),
-                        {weight(l.mlp_in), {}},
-                        {weight(l.down), {}}});
+    layer_weights<B> layer;
+    layer.attn_norm = norm();
+    layer.qkv.weight = weight(l.qkv);
+    layer.o.weight = weight(l.o);
+    layer.mlp_norm = norm();
+    layer.mlp_in.weight = weight(l.mlp_in);
+    layer.down.weight = weight(l.down);
+    w.layers.push_back(std::move(layer));
     for (auto const* m : {&l.qkv, &l.o, &l.mlp_in, &l.down}) include(*m);
   }
   transformer<B> model(arch, std::move(w), {"planted", digest.finish()});

@@ -23,7 +23,7 @@ struct model_identity {
 /// An identity whose digest may still be computed by another thread: hashing a file takes as long as loading it.
 class pending_identity {
  public:
-  pending_identity(model_identity known) : state_(std::make_shared<state>()) {  // NOLINT: converts
+  explicit pending_identity(model_identity known) : state_(std::make_shared<state>()) {
     state_->identity = std::move(known);
   }
   pending_identity(std::string name, std::future<std::string> sha256) : state_(std::make_shared<state>()) {
@@ -61,6 +61,8 @@ class transformer {
   using backend = B;
   using scalar = typename B::scalar;
 
+  transformer(Arch arch, model_weights<B> weights, model_identity identity)
+      : transformer(std::move(arch), std::move(weights), pending_identity(std::move(identity))) {}
   transformer(Arch arch, model_weights<B> weights, pending_identity identity)
       : arch_(std::move(arch)), weights_(std::move(weights)), identity_(std::move(identity)) {
     validate_architecture(arch_);
