@@ -46,7 +46,8 @@ void check_product(index m, index n, index k, bool accumulate, bool biased, bool
                b[static_cast<std::size_t>(row_major ? p * ldb + j : j * ldb + p)];
       expected[static_cast<std::size_t>(i * ldc + j)] = sum;
     }
-  packed_matrix<T> const packed(k, n, lancet::gemm::strided<T>{b.data(), row_major ? ldb : 1, row_major ? 1 : ldb});
+  packed_matrix<T> const packed(k, n,
+                                lancet::gemm::strided<T>{b.data(), row_major ? ldb : 1, row_major ? 1 : ldb});
   multiply<T>(m, a.data(), lda, packed, c.data(), ldc, accumulate, biased ? bias.data() : nullptr);
   BOOST_CHECK_MESSAGE(c == expected, sizeof(T)
                                          << " bytes: [" << m << ", " << k << "] · [" << k << ", " << n << "]"
@@ -159,12 +160,14 @@ BOOST_AUTO_TEST_CASE(weights_in_bfloat16) {
     lancet::host::packed_weight<B, lancet::bfloat16> const half(w.all());
     lancet::host::packed_weight<B> const whole(rounded.all());
     BOOST_TEST(2 * half.bytes() == whole.bytes());
-    lancet::host::packed_weight<B, lancet::bfloat16> const streamed(out, in, [&](index first, index count, float* to) {
-      for (index i = 0; i < count; ++i) std::copy_n(w.all().row(first + i), in, to + i * in);
-    });
+    lancet::host::packed_weight<B, lancet::bfloat16> const streamed(
+        out, in, [&](index first, index count, float* to) {
+          for (index i = 0; i < count; ++i) std::copy_n(w.all().row(first + i), in, to + i * in);
+        });
     for (index const m : {1, 13, 150})
       for (bool const accumulate : {false, true}) {
-        auto const x = random_tensor<B>(m, in, 10), gy = random_tensor<B>(m, out, 11), bias = random_tensor<B>(1, out, 12);
+        auto const x = random_tensor<B>(m, in, 10), gy = random_tensor<B>(m, out, 11),
+                   bias = random_tensor<B>(1, out, 12);
         window<B> y(m, out, 13), y2(m, out, 13), y3(m, out, 13), gx(m, in, 14), gx2(m, in, 14);
         half.apply(x, bias, y, accumulate);
         whole.apply(x, bias, y2, accumulate);

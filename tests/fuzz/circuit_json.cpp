@@ -10,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t siz
     auto const json = lancet::parse_json({reinterpret_cast<char const*>(data), size}, "fuzzed");
     auto const circuit = lancet::circuit_from_json(lancet::json_field(json, "fuzzed"));
     nlohmann::json const written = lancet::to_json(circuit);
-    if (lancet::circuit_from_json(lancet::json_field(written, "fuzzed")).units != circuit.units) __builtin_trap();
+    if (lancet::circuit_from_json(lancet::json_field(written, "fuzzed")).units != circuit.units)
+      __builtin_trap();
   } catch (lancet::file_error const&) {
     return 0;  // every other exception is a finding
   }

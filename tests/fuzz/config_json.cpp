@@ -11,7 +11,8 @@
 extern "C" int LLVMFuzzerTestOneInput(unsigned char const* data, std::size_t size) {
   static lancet::tensor_table const tensors = [] {
     std::vector<lancet::tensor_entry> all;
-    for (char const* const name : {"classifier.weight", "cls.predictions.bias", "lm_head.bias", "transformer.wte.weight", "x"})
+    for (char const* const name :
+         {"classifier.weight", "cls.predictions.bias", "lm_head.bias", "transformer.wte.weight", "x"})
       all.push_back({.name = name});
     return lancet::tensor_table("model.safetensors", std::move(all));
   }();

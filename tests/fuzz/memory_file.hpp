@@ -17,7 +17,9 @@ class memory_file {
     if (descriptor_ < 0) std::abort();
   }
   [[nodiscard]] std::string hold(unsigned char const* data, std::size_t size) const {
-    if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, data, size, 0) != static_cast<ssize_t>(size)) std::abort();
+    if (::ftruncate(descriptor_, 0) != 0 ||
+        ::pwrite(descriptor_, data, size, 0) != static_cast<ssize_t>(size))
+      std::abort();
     return "/proc/self/fd/" + std::to_string(descriptor_);
   }
 

@@ -27,10 +27,14 @@ void write(std::string const& folder, std::string_view name, std::string_view te
 lancet_test::gguf_bytes small_model(std::string const& family, std::string const& tokenizer) {
   using namespace lancet_test;
   gguf_bytes g;
-  auto const size = [&](char const* key, std::uint32_t value) { g.scalar<std::uint32_t>(family + key, g_u32, value); };
+  auto const size = [&](char const* key, std::uint32_t value) {
+    g.scalar<std::uint32_t>(family + key, g_u32, value);
+  };
   std::vector<std::string> tokens;
   for (char c = '!'; c <= '~'; ++c) tokens.emplace_back(1, c);
-  for (char const* const more : {"\xc4\xa0", "\xc4\x8a", "he", "<unk>", "<0x20>", "\xe2\x96\x81", "\xe2\x96\x81he"}) tokens.emplace_back(more);
+  for (char const* const more :
+       {"\xc4\xa0", "\xc4\x8a", "he", "<unk>", "<0x20>", "\xe2\x96\x81", "\xe2\x96\x81he"})
+    tokens.emplace_back(more);
   g.header(1, 15);
   g.string("general.architecture", family);
   size(".block_count", 1), size(".embedding_length", 8), size(".attention.head_count", 2);
@@ -48,8 +52,10 @@ lancet_test::gguf_bytes small_model(std::string const& family, std::string const
 std::string small_tokenizer(std::string const& normalizer, std::string const& model) {
   return R"({"version": "1.0", "truncation": null, "padding": null, "added_tokens": [{"id": 3, "content": "<s>",
       "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}], "normalizer": )" +
-         normalizer + R"(, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
-      "use_regex": true}, "post_processor": null, "decoder": {"type": "ByteLevel"}, "model": )" + model + "}";
+         normalizer +
+         R"(, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+      "use_regex": true}, "post_processor": null, "decoder": {"type": "ByteLevel"}, "model": )" +
+         model + "}";
 }
 }  // namespace
 
@@ -71,24 +77,28 @@ int main(int count, char** arguments) {
   lancet_test::spill(folder + "/json/values",
                      R"([1, -2.5e-3, true, false, null, "\u00e9\ud83d\ude00\n", [[]], {"a": {"b": []}}])");
 
-  for (auto const& [family, tokenizer] : {std::pair("llama", "gpt2"), {"gemma2", "llama"}, {"qwen3", "bert"}, {"phi3", "t5"}})
+  for (auto const& [family, tokenizer] :
+       {std::pair("llama", "gpt2"), {"gemma2", "llama"}, {"qwen3", "bert"}, {"phi3", "t5"}})
     write(folder + "/gguf_model", family, small_model(family, tokenizer).bytes);
 
-  std::string const sizes = R"("num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2,
+  std::string const sizes =
+      R"("num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2,
       "intermediate_size": 64, "vocab_size": 99, "max_position_embeddings": 512, "head_dim": 8, "n_layer": 2, "n_embd": 32,
       "n_head": 4, "n_positions": 64, "sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"])";
-  for (char const* const type : {"llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3", "olmo2", "gpt2",
-                                 "gpt_neox", "bert", "roberta"})
+  for (char const* const type : {"llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3",
+                                 "olmo2", "gpt2", "gpt_neox", "bert", "roberta"})
     write(folder + "/config_json", type, "{\"model_type\": \"" + std::string(type) + "\", " + sizes + "}");
-  for (char const* const rope : {R"({"rope_type": "linear", "factor": 2.0})", R"({"rope_type": "dynamic", "factor": 2.0})",
-                                 R"({"rope_type": "yarn", "factor": 2.0, "beta_fast": 16, "mscale": 0.5, "mscale_all_dim": 1.0})",
-                                 R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0})",
-                                 R"({"type": "longrope", "short_factor": [1, 1, 1, 1], "long_factor": [1, 2, 3, 4]})"})
+  for (char const* const rope :
+       {R"({"rope_type": "linear", "factor": 2.0})", R"({"rope_type": "dynamic", "factor": 2.0})",
+        R"({"rope_type": "yarn", "factor": 2.0, "beta_fast": 16, "mscale": 0.5, "mscale_all_dim": 1.0})",
+        R"({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0})",
+        R"({"type": "longrope", "short_factor": [1, 1, 1, 1], "long_factor": [1, 2, 3, 4]})"})
     write(folder + "/config_json", std::to_string(std::hash<std::string>{}(rope)),
           "{\"model_type\": \"qwen3\", \"rope_parameters\": " + std::string(rope) + ", " + sizes + "}");
 
   write(folder + "/tokenizer_json", "bpe",
-        small_tokenizer("null", R"({"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+        small_tokenizer(
+            "null", R"({"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
       "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": {"h": 0, "e": 1, "he": 2},
       "merges": ["h e"]})"));
   write(folder + "/tokenizer_json", "wordpiece",
@@ -97,10 +107,12 @@ int main(int count, char** arguments) {
                         R"({"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
       "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "h": 1, "##e": 2}})"));
   write(folder + "/tokenizer_json", "unigram",
-        small_tokenizer(R"({"type": "Prepend", "prepend": "\u2581"})",
-                        R"({"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["h", -1.5], ["he", -2]]})"));
+        small_tokenizer(
+            R"({"type": "Prepend", "prepend": "\u2581"})",
+            R"({"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["h", -1.5], ["he", -2]]})"));
 
-  std::string const circuit = R"({"format": "lancet.circuit", "version": 1, "model": {"name": "m", "sha256": ""},
+  std::string const circuit =
+      R"({"format": "lancet.circuit", "version": 1, "model": {"name": "m", "sha256": ""},
       "rule": "top 2", "units": [{"layer": 1, "head": 2}, {"layer": 0, "neuron": 5}]})";
   write(folder + "/circuit_json", "two", circuit);
   write(folder + "/atlas_json", "none", R"({"format": "lancet.atlas", "version": 1, "entries": []})");

@@ -28,7 +28,7 @@ std::vector<token> const prompt{1, 5, 9, 2, 4, 11, 3};
 /// Llama's axes as files can say them: a rotation of the whole head, the usual scale.
 architecture llama_of_files() {
   architecture a = llama_like();
-  a.rotary_dims = a.head_dim;
+  a.rope.dims = a.head_dim;
   a.score_scale = 1 / std::sqrt(6.0);
   return a;
 }
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_change_keeps_its_bytes) {
   temporary_folder const folder;
   architecture a = llama_of_files();
   a.width = 32;  // whole blocks
-  a.head_dim = a.rotary_dims = 8;
+  a.head_dim = a.rope.dims = 8;
   a.mlp_width = 64;
   a.score_scale = 1 / std::sqrt(8.0);
   save_gguf(tiny_model<B>(a), folder / "m.gguf", tensor_type::q8_0);

@@ -155,8 +155,8 @@ void save_gguf(lancet::transformer<B> const& model, std::string const& path,
   out.set(at + (llama ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"),
           static_cast<float>(a.norm_epsilon));
   if (llama) {
-    number("rope.dimension_count", a.rotary_dims);
-    out.set(at + "rope.freq_base", static_cast<float>(a.rope_base));
+    number("rope.dimension_count", a.rope.dims);
+    out.set(at + "rope.freq_base", static_cast<float>(a.rope.base));
   }
   model_tensors<B> const all(model, true);
   std::vector<std::vector<std::byte>> bytes;

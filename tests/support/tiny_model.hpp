@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lancet/model/batch.hpp"
 #include "lancet/model/transformer.hpp"
 #include "support/random_tensor.hpp"
 

@@ -124,8 +124,8 @@ void multiply_panels(index m, index k, index n, T const* a, index lda, T const* 
 /// `accumulate`. Every element is summed over k in order, in blocks of `k_block`: bit-equal for any m, tiling
 /// and thread count.
 template <class T, class Stored>
-void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b, T* c, index ldc, bool accumulate,
-              T const* bias = nullptr) {
+void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b, T* c, index ldc,
+              bool accumulate, T const* bias = nullptr) {
   constexpr index k_block = 512;
   constexpr index tile_rows = 112;
   index const k = b.k(), n = b.n(), columns = b.columns(), panels = b.panels();
@@ -151,15 +151,16 @@ void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b,
     for (index p = 0; p < std::max<index>(1, k); p += k_block) {  // once for k = 0, too
       index const depth = std::min(k_block, k - p);
       if constexpr (std::is_same_v<T, Stored>) {
-        multiply_panels(rows, depth, width, a + row * lda + p, lda, b.panel(panel) + p * columns, k * columns, out,
-                        ldc, add);
+        multiply_panels(rows, depth, width, a + row * lda + p, lda, b.panel(panel) + p * columns, k * columns,
+                        out, ldc, add);
       } else {
-        alignas(64) T wide[k_block * kernel_set<T>::most_columns];  // a panel of the block at a time, in the cache
+        alignas(64)
+            T wide[k_block * kernel_set<T>::most_columns];  // a panel of the block at a time, in the cache
         for (index column = 0; column < width; column += columns) {
           Stored const* const from = b.panel(panel + column / columns) + p * columns;
           for (index e = 0; e < depth * columns; ++e) wide[e] = T(from[e]);
-          multiply_panels(rows, depth, std::min(columns, width - column), a + row * lda + p, lda, wide, index{0},
-                          out + column, ldc, add);
+          multiply_panels(rows, depth, std::min(columns, width - column), a + row * lda + p, lda, wide,
+                          index{0}, out + column, ldc, add);
         }
       }
       add = true;

@@ -38,11 +38,11 @@ namespace lancet::detail {
   if (a.family != "llama")
     fail_expected("export: config.json for a GGUF file", "family " + a.family,
                   "llama or gpt2; export a GGUF file instead");
-  if (a.rotary_dims != a.head_dim)
+  if (a.rope.dims != a.head_dim || a.rope.scaling != rope_scaling::none || !a.windows.empty())
     fail_expected("export: config.json for a GGUF file",
-                  "a rotation of " + std::to_string(a.rotary_dims) + " of " + std::to_string(a.head_dim) +
-                      " dimensions",
-                  "all of them, as in transformers' llama");
+                  "a rotation of " + std::to_string(a.rope.dims) + " of " + std::to_string(a.head_dim) +
+                      " dimensions, scaling or windows",
+                  "a plain rotation of all of them; export a GGUF file instead");
   return {{"architectures", {"LlamaForCausalLM"}},
           {"model_type", "llama"},
           {"vocab_size", a.vocabulary},
@@ -55,7 +55,7 @@ namespace lancet::detail {
           {"hidden_act", "silu"},
           {"max_position_embeddings", a.context},
           {"rms_norm_eps", shortest(a.norm_epsilon)},
-          {"rope_theta", shortest(a.rope_base)},
+          {"rope_theta", shortest(a.rope.base)},
           {"attention_bias", attention_bias},
           {"mlp_bias", mlp_bias},
           {"tie_word_embeddings", a.tied_unembedding}};
