@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lancet/model_verbs/model.hpp"
 
+#include <optional>
+
+#include "lancet/core/progress.hpp"
 #include "lancet/io/load_model.hpp"
 #include "lancet/io/open_intervention.hpp"
 
@@ -14,7 +17,16 @@ model_type load(common_options& common) {
   use_threads(common);
   say(common, "loading " + common.model);
   auto const before = std::chrono::steady_clock::now();
-  model_type model = lancet::load_model<backend>(common.model);
+  std::optional<lancet::progress> bar;  // of what takes longer than a second
+  std::int64_t shown = 0;
+  model_type model = lancet::load_model<backend>(common.model, [&](std::int64_t bytes, std::int64_t of) {
+    if (!bar && std::chrono::steady_clock::now() - before < std::chrono::seconds(1)) return;
+    if (!bar)
+      bar.emplace(lancet::progress_options{.label = "loading, bytes", .total = of, .quiet = common.quiet});
+    bar->advance(bytes - shown);
+    shown = bytes;
+  });
+  bar.reset();
   common.load_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
   return model;
 }

@@ -21,10 +21,10 @@ namespace lancet {
 class byte_bpe {
  public:
   /// Throws file_error for missing letters, and merges of or into what is no token.
-  byte_bpe(tokenizer_parts const& parts, detail::token_index const& index) : parts_(parts), index_(index) {
+  byte_bpe(tokenizer_parts const& parts, detail::token_index const& names) : parts_(parts), index_(names) {
     for (unsigned byte = 0; byte < 256; ++byte) {
       auto const name = to_byte_alphabet(std::string(1, static_cast<char>(byte)));
-      byte_ids_[byte] = index.find(name);
+      byte_ids_[byte] = names.find(name);
       bool const needed = (byte >= 0x20 && byte < 0x7f) || byte == 0x0a;
       if (byte_ids_[byte] < 0 && needed && !parts.partial_alphabet) {
         detail::fail_parts(parts, "no token for byte " + std::to_string(byte) + ", " +
@@ -33,7 +33,7 @@ class byte_bpe {
                                       "line feed");
       }
     }
-    merges_ = detail::index_merges(parts, index);
+    merges_ = detail::index_merges(parts, names);
   }
 
   /// Adds the ids of `word`. Throws usage_error for a byte without a token if `strict`.

@@ -54,10 +54,10 @@ using decode_step = std::variant<decode_replace, decode_byte_fallback, decode_fu
                                  decode_metaspace, decode_wordpiece>;
 
 /// The byte that a token "<0xNN>" stands for.
-[[nodiscard]] inline std::optional<unsigned char> byte_of_token(std::string_view token) noexcept {
-  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return std::nullopt;
+[[nodiscard]] inline std::optional<unsigned char> byte_of_token(std::string_view piece) noexcept {
+  if (piece.size() != 6 || !piece.starts_with("<0x") || piece[5] != '>') return std::nullopt;
   unsigned byte = 0;
-  for (char const c : token.substr(3, 2)) {
+  for (char const c : piece.substr(3, 2)) {
     unsigned const digit = c >= '0' && c <= '9'   ? static_cast<unsigned>(c - '0')
                            : c >= 'A' && c <= 'F' ? static_cast<unsigned>(c - 'A') + 10
                            : c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a') + 10
@@ -161,7 +161,7 @@ inline void run_step(decode_wordpiece const& step, std::vector<std::string>& tok
                                                std::vector<std::string> tokens, bool raw) {
   for (auto const& step : steps) std::visit([&](auto const& s) { detail::run_step(s, tokens, raw); }, step);
   std::string out;
-  for (auto const& token : tokens) out += token;
+  for (auto const& piece : tokens) out += piece;
   return out;
 }
 

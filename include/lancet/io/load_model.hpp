@@ -271,6 +271,17 @@ class weight_filler {
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
+/// Adds up the bytes that it is told of, and reports them.
+[[nodiscard]] inline auto counted(tensor_table const& tensors,
+                                  std::function<void(std::int64_t, std::int64_t)> report) {
+  std::int64_t total = 0;
+  for (tensor_entry const& t : tensors) total += static_cast<std::int64_t>(t.bytes.size());
+  return [report = std::move(report), total, read = std::int64_t{0}](std::size_t bytes) mutable {
+    read += static_cast<std::int64_t>(bytes);
+    if (report) report(read, total);
+  };
+}
+
 /// SHA-256 of a file, or of its shards' digests one after the other, computed by another thread.
 [[nodiscard]] inline std::future<std::string> digest_of(std::vector<std::string> files) {
   return std::async(std::launch::async, [files = std::move(files)] {
@@ -282,11 +293,15 @@ class weight_filler {
 
 }  // namespace detail
 
+/// Called while weights are read, by the calling thread: for progress bars.
+using load_report = std::function<void(std::int64_t bytes, std::int64_t of)>;
+
 /// Loads a model onto backend `B`. `path` is a GGUF file or a folder with config.json, *.safetensors and, if
 /// texts are to be read, tokenizer.json. The file is hashed meanwhile: `identity()` waits for that. Throws file_error (a missing or damaged file, an unknown family,
 /// type or tensor, a value that is not finite), with the file and what was expected.
+/// `report` hears how many bytes of weights have been read, of how many.
 template <tensor_backend B>
-[[nodiscard]] transformer<B> load_model(std::string const& path) {
+[[nodiscard]] transformer<B> load_model(std::string const& path, load_report const& report = {}) {
   if (detail::is_folder(path)) {
     std::string const config_path = path + "/config.json";
     nlohmann::json const config = read_json(config_path);
@@ -295,9 +310,11 @@ template <tensor_backend B>
     std::vector<std::string> shards;
     for (safetensors_file const& shard : files.shards()) shards.push_back(shard.path());
     pending_identity identity(detail::stem_of(path), detail::digest_of(std::move(shards)));
-    auto const done = [&](std::span<std::byte const> bytes) {
-      for (safetensors_file const& shard : files.shards()) shard.done_with(bytes);
-    };
+    auto const done =
+        [&, counted = detail::counted(files.tensors(), report)](std::span<std::byte const> bytes) mutable {
+          for (safetensors_file const& shard : files.shards()) shard.done_with(bytes);
+          counted(bytes.size());
+        };
     transformer<B> result(model.arch, detail::weight_filler<B>(files.tensors(), model, done).fill(),
                           identity);
     std::string const tokenizer_path = path + "/tokenizer.json";
@@ -310,7 +327,11 @@ template <tensor_backend B>
   std::vector<std::string> shards;
   for (gguf_file const& shard : file.shards()) shards.push_back(shard.path());
   pending_identity identity(detail::stem_of(path), detail::digest_of(std::move(shards)));
-  auto const done = [&](std::span<std::byte const> bytes) { file.done_with(bytes); };
+  auto const done =
+      [&, counted = detail::counted(file.tensors(), report)](std::span<std::byte const> bytes) mutable {
+        file.done_with(bytes);
+        counted(bytes.size());
+      };
   transformer<B> result(model.arch, detail::weight_filler<B>(file.tensors(), model, done).fill(), identity);
   if (file.head().find("tokenizer.ggml.model"))
     result.set_tokenizer(std::make_shared<tokenizer const>(read_gguf_tokenizer(file.head())));

@@ -28,10 +28,10 @@ class sentencepiece_bpe {
  public:
   /// Throws file_error for merges that do not fit the tokens, and for scores that are not finite, but for
   /// minus infinity.
-  sentencepiece_bpe(tokenizer_parts const& parts, detail::token_index const& index)
-      : parts_(parts), index_(index), fallback_(parts, index) {
+  sentencepiece_bpe(tokenizer_parts const& parts, detail::token_index const& names)
+      : parts_(parts), index_(names), fallback_(parts, names) {
     if (parts.scores.empty()) {
-      merges_ = detail::index_merges(parts, index);
+      merges_ = detail::index_merges(parts, names);
     } else {
       rank_tokens();
     }

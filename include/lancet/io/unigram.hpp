@@ -25,7 +25,7 @@ namespace lancet {
 class unigram {
  public:
   /// Throws file_error for scores that are not finite, but for minus infinity.
-  unigram(tokenizer_parts const& parts, detail::token_index const& index) : fallback_(parts, index) {
+  unigram(tokenizer_parts const& parts, detail::token_index const& names) : fallback_(parts, names) {
     auto const& tokens = parts.tokens;
     if (parts.scores.size() > tokens.size()) {
       detail::fail_parts(parts, "got " + std::to_string(parts.scores.size()) + " scores for " +
@@ -38,7 +38,7 @@ class unigram {
       if (!std::isfinite(parts.scores[i]))
         detail::fail_parts(parts, "the score of token " + std::to_string(i) + " is not finite");
       worst = std::min(worst, parts.scores[i]);
-      if (!tokens[i].empty() && !index.special[i])
+      if (!tokens[i].empty() && !names.special[i])
         entries.push_back({tokens[i], static_cast<std::int32_t>(i)});
     }
     scores_ = parts.scores;

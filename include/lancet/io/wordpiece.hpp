@@ -19,17 +19,17 @@ namespace lancet {
 /// together from tokens, or is too long, is unknown as a whole.
 class wordpiece {
  public:
-  wordpiece(tokenizer_parts const& parts, detail::token_index const& index) : parts_(parts) {
+  wordpiece(tokenizer_parts const& parts, detail::token_index const& names) : parts_(parts) {
     std::vector<detail::prefix_table::entry> begins;
     std::vector<detail::prefix_table::entry> continues;
     for (std::size_t i = 0; i < parts.tokens.size(); ++i) {
-      std::string_view const token = parts.tokens[i];
-      if (token.empty() || index.special[i]) continue;
+      std::string_view const piece = parts.tokens[i];
+      if (piece.empty() || names.special[i]) continue;
       auto const id = static_cast<std::int32_t>(i);
-      begins.push_back({token, id});
+      begins.push_back({piece, id});
       auto const skipped = parts.continuing_prefix.size();
-      if (token.size() > skipped && token.starts_with(parts.continuing_prefix))
-        continues.push_back({token.substr(skipped), id});
+      if (piece.size() > skipped && piece.starts_with(parts.continuing_prefix))
+        continues.push_back({piece.substr(skipped), id});
     }
     begins_ = detail::prefix_table(std::move(begins));
     continues_ = detail::prefix_table(std::move(continues));

@@ -38,11 +38,14 @@ namespace lancet::detail {
   if (a.family != "llama")
     fail_expected("export: config.json for a GGUF file", "family " + a.family,
                   "llama or gpt2; export a GGUF file instead");
-  if (a.rope.dims != a.head_dim || a.rope.scaling != rope_scaling::none || !a.windows.empty())
+  if (a.rope.scaling != rope_scaling::none || !a.windows.empty())
+    fail_expected("export: config.json for a GGUF file", "scaled rotation, or windows",
+                  "plain ones; export a GGUF file instead");
+  if (a.rope.dims != a.head_dim)
     fail_expected("export: config.json for a GGUF file",
                   "a rotation of " + std::to_string(a.rope.dims) + " of " + std::to_string(a.head_dim) +
-                      " dimensions, scaling or windows",
-                  "a plain rotation of all of them; export a GGUF file instead");
+                      " dimensions",
+                  "all of them, as in transformers' llama");
   return {{"architectures", {"LlamaForCausalLM"}},
           {"model_type", "llama"},
           {"vocab_size", a.vocabulary},
