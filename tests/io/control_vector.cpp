@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_direction_is_refused) {
     BOOST_TEST(folder.entries() == 0);
   };
   refused({"offset", "attn_out", 1, columns(0, 12), 0, 1},
-          "cannot hold what is added to attention's output of layer 1: the MLP of the same block can see it");
+          "cannot hold what is added to attention's output of layer 1: the MLP of the same block sees it");
   refused({"offset", "z", 2, columns(6, 6), 0, 1}, "attention's output of layer 2");
   refused({"offset", "mlp_out", 0, columns(0, 12), 0, 1},
           "an offset before layer 1: llama.cpp adds the first one");
@@ -87,16 +87,40 @@ BOOST_AUTO_TEST_CASE(what_is_no_direction_is_refused) {
   refused({"offset", "resid_pre", 0, columns(0, 12), 0, 1}, "before layer 0");
   refused({"low_rank", "o", 0, columns(0, 12), 1, 1},
           "has no place for a low-rank change (of o in layer 0): it adds constants");
-  // After a projection whose output is normalised again only the stream itself is left.
-  architecture a = m.arch();
+}
+
+BOOST_AUTO_TEST_CASE(behind_norms_and_in_parallel_blocks) {
+  temporary_folder const folder;
+  auto const same = [&](architecture a, char const* family, std::vector<part_description> const& parts) {
+    a.family = family;
+    transformer<B> const m = model(a);
+    auto what = random_intervention(m, parts);
+    write(folder / "v.gguf", what, m);
+    auto back = intervention_of("control vector", read_control_vector(folder / "v.gguf", a), m);
+    BOOST_TEST(largest_gap(logits_of(m, prompt, &what), logits_of(m, prompt, &back)) < 2e-5, family);
+    BOOST_TEST(largest_gap(logits_of(m, prompt, &what), logits_of(m, prompt)) > 0.01, family);
+  };
+  architecture const gemma = gemma_like(), neox = neox_like();
+  index const last = gemma.layers - 1;
+  // mlp_out is what is added, behind the norm: the last thing that a block does in any family.
+  same(gemma, "gemma2",
+       {{"offset", "mlp_out", last, columns(0, gemma.width), 0, 1},
+        {"offset", "resid_pre", 2, columns(0, gemma.width), 0, 1}});
+  same(neox, "gpt_neox",
+       {{"offset", "attn_out", 1, columns(0, neox.width), 0, 1},
+        {"offset", "z", 1, columns(0, neox.head_dim), 0, 1},
+        {"offset", "mlp_out", 1, columns(0, neox.width), 0, 1}});
+  architecture a = gemma;
   a.family = "gemma2";
   transformer<B> const g = model(a);
-  auto const inside = random_intervention(g, {{"offset", "mlp_out", 1, columns(0, 12), 0, 1}});
-  check_throws<usage_error>([&] { write(folder / "v.gguf", inside, g); }, "has no place in a file");
-  auto const hidden = random_intervention(g, {{"offset", "mlp_post", 1, columns(0, 10), 0, 1}});
-  check_throws<usage_error>([&] { write(folder / "v.gguf", hidden, g); }, "the model normalises it first");
-  auto const stream = random_intervention(g, {{"offset", "resid_pre", 2, columns(0, 12), 0, 1}});
-  BOOST_CHECK_NO_THROW(write(folder / "v.gguf", stream, g));
+  auto const refused = [&](part_description const& part, char const* sentence) {
+    auto const what = random_intervention(g, {part});
+    check_throws<usage_error>([&] { write(folder / "x.gguf", what, g); }, sentence);
+  };
+  refused({"offset", "mlp_post", 1, columns(0, 4), 0, 1},
+          "what is added within a block before a norm of layer 1");
+  refused({"offset", "attn_out", 1, columns(0, a.width), 0, 1},
+          "stands behind a norm, so that no file has a place");
 }
 
 BOOST_AUTO_TEST_CASE(files_of_others) {

@@ -32,16 +32,22 @@ circuit some_circuit() {
   return c;
 }
 
+architecture sized(bool parallel) {
+  architecture a = llama_like();
+  if (parallel) a.residual = residual_kind::parallel;
+  return a;
+}
+
 nlohmann::json graph(circuit const& c, bool parallel = false) {
   temporary_folder const folder;
-  write_mib_circuit(folder / "g.json", c, llama_like(), parallel);
+  write_mib_circuit(folder / "g.json", c, sized(parallel));
   return read_json(folder / "g.json");
 }
 
-circuit read(nlohmann::json const& document) {
+circuit read(nlohmann::json const& document, bool parallel = false) {
   temporary_folder const folder;
   write_file(folder / "g.json", document.dump());
-  return read_mib_circuit(folder / "g.json", llama_like(), identity);
+  return read_mib_circuit(folder / "g.json", sized(parallel), identity);
 }
 
 }  // namespace
@@ -89,7 +95,7 @@ BOOST_AUTO_TEST_CASE(nodes_in_the_graph_are_units) {
     if (back.units[i] == unit{unit_kind::head, 1, 0, -1}) BOOST_TEST(std::isnan(back.effects[i]));
   }
   BOOST_TEST(back.model.sha256 == "abc");
-  BOOST_CHECK_NO_THROW(read(graph(some_circuit(), true)));
+  BOOST_CHECK_NO_THROW(read(graph(some_circuit(), true), true));
   // An older form says true or false of a node.
   nlohmann::json g = graph(some_circuit());
   g["nodes"] = {{"input", true}, {"a2.h1", true}, {"m2", false}, {"logits", true}};
@@ -110,6 +116,8 @@ BOOST_AUTO_TEST_CASE(graphs_that_do_not_fit) {
   refused([](json& g) { g["cfg"]["n_heads"] = 12; }, "cfg.n_heads: got 12, expected 4");
   refused([](json& g) { g["cfg"]["d_model"] = 768; }, "cfg.d_model: got 768, expected 12");
   refused([](json& g) { g["cfg"]["parallel_attn_mlp"] = 1; }, "got 1, expected true or false");
+  refused([](json& g) { g["cfg"]["parallel_attn_mlp"] = true; },
+          "got true, expected false, as in this model");
   refused([](json& g) { g.erase("nodes"); }, "nodes: got nothing, expected nodes by name");
   refused([](json& g) { g["neurons"] = 1; }, "expected no member 'neurons', only cfg, nodes, edges");
   for (char const* const name :

@@ -84,7 +84,7 @@ void run(common_options& common, options const& o) {
       report(summary, lancet::write_merged_gguf(common.output, common.model, *what, model, {type}));
       break;
     case file_format::mib:
-      lancet::write_mib_circuit(common.output, what->circuit(), a, a.family == "gpt_neox");
+      lancet::write_mib_circuit(common.output, what->circuit(), a);
       summary["units"] = what->circuit().units.size();
   }
   print_summary(common, std::move(summary));

@@ -172,7 +172,8 @@ template <class B>
   // Constants last: what an offset on a projection's input adds goes through the changed projection.
   for (bool const constant : {false, true})
     for (auto const& p : what.parts())
-      if (p->input_site(model.arch()).has_value() != constant) p->merge(model.mutable_weights(), model.arch());
+      if (p->input_site(model.arch()).has_value() != constant)
+        p->merge(model.mutable_weights(), model.arch());
   model.set_identity({model.identity().name + " + " + what.kind(), ""});
   return model;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Offsets as what they add to the model: a constant to what attention writes, to what the MLP writes, or to
-// a whole block's output.
+// Offsets as what they add to the model: a constant to what attention's or the MLP's last projection writes,
+// or to a whole block's output.
 //
 // δ on z or mlp_post is (W + ΔW)·δ on the output of the projection that reads it, ΔW being the low-rank parts
 // on that projection: exact, because nothing nonlinear lies between.
@@ -17,7 +17,8 @@
 
 namespace lancet {
 
-/// block: the residual stream after the layer, which is the next one's resid_pre; −1 is the embedding.
+/// attention, mlp: the last projection's output, before a norm that may follow. block: the residual stream
+/// after the layer, which is the next one's resid_pre; −1 is the embedding.
 enum class shift_place { attention, mlp, block };
 
 struct constant_shift {
@@ -55,7 +56,7 @@ inline void add_product(std::vector<float> const& weight, index in, host_part co
 }  // namespace detail
 
 /// The offsets of an intervention, those of one place added up, ascending by layer. `parts` are its
-/// host_parts. Throws usage_error for an offset after which the model normalises again.
+/// host_parts. Throws usage_error for one that stands behind a norm within its block.
 template <class B>
 [[nodiscard]] std::vector<constant_shift> constant_shifts(std::vector<host_part> const& parts,
                                                           transformer<B> const& model) {
@@ -64,13 +65,13 @@ template <class B>
   for (host_part const& p : parts) {
     if (p.what.kind != "offset") continue;
     std::string const& where = p.what.where;
-    if ((where == "attn_out" || where == "mlp_out") && has_post_norms(a))
-      throw usage_error(
-          "export: an offset on " + where + " of a " + a.family +
-          " has no place in a file: the model normalises what its projections write before it is "
-          "added; an offset on resid_pre or z has one");
+    bool const behind = norms_output(a), parallel = a.residual == residual_kind::parallel;
+    if (norms_stream(a) || (where == "attn_out" && behind && !parallel))
+      throw usage_error("export: an offset on " + where + " of a " + a.family +
+                        " stands behind a norm, so that no file has a place for it");
     bool const before = where == "resid_pre";
-    shift_place const place = before                                ? shift_place::block
+    bool const added_last = where == "mlp_out" || (where == "attn_out" && parallel);
+    shift_place const place = before || (behind && added_last)      ? shift_place::block
                               : where == "z" || where == "attn_out" ? shift_place::attention
                                                                     : shift_place::mlp;
     auto& sum = sums[{p.what.layer - (before ? 1 : 0), place}];

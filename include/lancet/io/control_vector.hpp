@@ -3,8 +3,8 @@
 // block L, for L from 1 to the last layer.
 //
 // Block L's output is resid_pre of layer L + 1, so offsets there are directions exactly; so is a constant that
-// the MLP of layer L adds, being the last thing that a serial block does. One on attention's output is not:
-// the MLP of the same block sees it.
+// the MLP of layer L adds, being the last thing that a block does. One on attention's output is not, unless the
+// block is parallel: the MLP sees it.
 #pragma once
 
 #include <charconv>
@@ -38,12 +38,13 @@ void write_control_vector(std::string const& path, std::vector<host_part> const&
   std::map<index, std::vector<float>> directions;
   for (constant_shift const& s : constant_shifts(parts, model)) {
     std::string const layer = " of layer " + std::to_string(s.layer);
-    if (s.place == shift_place::attention)
+    bool const behind = s.place != shift_place::block && norms_output(a);
+    if (behind)
+      throw usage_error("export: a control vector cannot hold what is added within a block before a norm" +
+                        layer + "; export a merged model");
+    if (s.place == shift_place::attention && a.residual != residual_kind::parallel)
       throw usage_error("export: a control vector cannot hold what is added to attention's output" + layer +
-                        ": the MLP of the same block can see it; export a merged model");
-    if (s.place == shift_place::mlp && has_post_norms(a))
-      throw usage_error("export: a control vector cannot hold what is added to the MLP's output" + layer +
-                        ": the model normalises it first; export a merged model");
+                        ": the MLP of the same block sees it; export a merged model");
     if (s.layer < 1)
       throw usage_error("export: a control vector cannot hold an offset before layer " +
                         std::to_string(s.layer + 1) +
@@ -94,10 +95,6 @@ void write_control_vector(std::string const& path, std::vector<host_part> const&
                                  ", expected direction.1 to direction." + std::to_string(a.layers - 1) +
                                  " alone");
     bool const last = layer == a.layers - 1;
-    if (last && has_post_norms(a))
-      throw file_error(path,
-                       "has a direction for the last layer, " + std::to_string(layer) +
-                           ", after which this model has no residual stream that an offset could change");
     host_part p{{"offset", last ? "mlp_out" : "resid_pre", last ? layer : layer + 1,
                  detail::column_run(0, a.width), 0, 1},
                 {},

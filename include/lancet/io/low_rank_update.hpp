@@ -56,7 +56,7 @@ namespace detail {
                                       index row) {
   bool const query_or_key = p == proj::q || p == proj::k;
   index const within = row % a.head_dim, half = a.rope.dims / 2;
-  if (peer.qkv_by_head && (query_or_key || p == proj::v))
+  if (peer.names.qkv_rows == row_order::per_head && (query_or_key || p == proj::v))
     return 3 * (row - within) + (p == proj::q ? 0 : p == proj::k ? 1 : 2) * a.head_dim + within;
   if (!peer.names.interleaved_query || !query_or_key || within >= 2 * half) return first + row;
   return first + row - within + (within < half ? 2 * within : 2 * (within - half) + 1);

@@ -104,6 +104,13 @@ namespace detail {
   return type == tensor_type::f16 ? "float16" : type == tensor_type::bf16 ? "bfloat16" : "float32";
 }
 
+/// A table that says of a GPT-2 that its names begin with "transformer.".
+[[nodiscard]] inline tensor_table prefixed(tensor_table const& tensors) {
+  std::vector<tensor_entry> entries(tensors.begin(), tensors.end());
+  entries.push_back({.name = "transformer.wte.weight"});
+  return {tensors.path(), std::move(entries)};
+}
+
 inline void copy_file(std::string const& from, std::string const& to) {
   mapped_file const file(from);
   atomic_file out(to);
@@ -151,12 +158,13 @@ merged_model write_merged_gguf(std::string const& path, std::string const& sourc
   if (detail::is_folder(source))
     throw usage_error("export: a GGUF file needs the metadata and the tokenizer of one, and " + source +
                       " is a folder; export a folder (safetensors) and convert that");
-  gguf_file const file = gguf_file::open(source);
+  gguf_model const file = gguf_model::open(source);
   detail::model_merger<B> merger(what, model);
   merged_tensors const merged = merger.merge(detail::as_they_are(file.tensors()),
                                              peer_names_of(model.arch(), naming::gguf), naming::gguf);
   gguf_writer out;
-  for (gguf_value const& value : file.metadata()) out.copy(value);
+  for (gguf_value const& value : file.head().metadata())
+    if (!value.key.starts_with("split.")) out.copy(value);  // shards become one file
   if (options.type) {
     std::uint32_t const kind = *options.type == tensor_type::f32    ? 0
                                : *options.type == tensor_type::f16  ? 1
@@ -196,10 +204,8 @@ merged_model write_merged_folder(std::string const& folder, std::string const& s
   } else {
     file = gguf_model::open(source);
     config = detail::hugging_face_config(a, false, false);
-    std::vector<tensor_entry> named(file->tensors().begin(), file->tensors().end());
-    named.push_back({.name = "transformer.wte.weight"});  // GPT-2's names as its language model has them
     tensor_names const to =
-        describe_config(nlohmann::json(config), "config.json", tensor_table("config.json", std::move(named))).names;
+        describe_config(nlohmann::json(config), "config.json", detail::prefixed(file->tensors())).names;
     peer = peer_names_of(a, naming::hugging_face);
     moved = detail::to_hugging_face(file->tensors(), describe_gguf(*file).names, to, a.layers);
   }

@@ -96,7 +96,7 @@ class merged_tensors {
       updates_.emplace(std::move(weight), std::move(u));
     }
     for (constant_shift const& s : shifts) {
-      std::string const bias = bias_of(peer_.names, s);
+      std::string const bias = bias_of(peer_.names, a, s);
       require(bias, {std::ssize(s.delta)});
       std::vector<double>& sum = biases_[bias];
       sum.resize(s.delta.size());
@@ -104,8 +104,14 @@ class merged_tensors {
     }
   }
 
-  /// The bias that a shift is folded into. Throws usage_error for one before the first layer.
-  [[nodiscard]] static std::string bias_of(tensor_names const& names, constant_shift const& s) {
+  /// The bias that a shift is folded into. Throws usage_error for one that no projection's output can carry.
+  [[nodiscard]] static std::string bias_of(tensor_names const& names, architecture const& a,
+                                           constant_shift const& s) {
+    if (s.place == shift_place::block && norms_output(a))
+      throw usage_error(
+          "export: an offset on the output of layer " + std::to_string(s.layer) + " of a " + a.family +
+          " has no bias to fold into: what its projections write is normalised before it is added; "
+          "a control vector may hold it");
     if (s.layer < 0)
       throw usage_error(
           "export: an offset on resid_pre of layer 0 has no bias to fold into: nothing but the "

@@ -92,7 +92,9 @@ inline void check_mib_edge(std::string_view name, json_field const& edge, archit
   demand("n_layers", a.layers);
   demand("n_heads", a.heads);
   if (f["cfg"]["d_model"]) demand("d_model", a.width);
-  bool const parallel = f["cfg"]["parallel_attn_mlp"].flag().value_or(false);
+  bool const parallel = a.residual == residual_kind::parallel;
+  if (f["cfg"]["parallel_attn_mlp"].flag().value_or(parallel) != parallel)
+    f["cfg"]["parallel_attn_mlp"].fail(parallel ? "true, as in this model" : "false, as in this model");
   circuit out;
   out.model = model;
   out.rule = "nodes in the graph";
@@ -116,10 +118,9 @@ inline void check_mib_edge(std::string_view name, json_field const& edge, archit
   return out;
 }
 
-/// Writes a circuit of heads and MLPs as a graph. `parallel` says that attention and MLP of a layer read the
-/// same input, so that no edge leads from one to the other. Throws usage_error for units that are no nodes.
-inline void write_mib_circuit(std::string const& path, circuit const& c, architecture const& a,
-                              bool parallel) {
+/// Writes a circuit of heads and MLPs as a graph. Throws usage_error for units that are no nodes.
+inline void write_mib_circuit(std::string const& path, circuit const& c, architecture const& a) {
+  bool const parallel = a.residual == residual_kind::parallel;
   struct member {
     std::string name;
     index head;

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "lancet/core/error.hpp"
-#include "lancet/io/family.hpp"
+#include "lancet/io/family/tensor_names.hpp"
 
 namespace lancet {
 
@@ -17,7 +17,6 @@ enum class naming { hugging_face, gguf };
 struct peer_names {
   std::string architecture;  ///< model_type, or general.architecture
   tensor_names names;
-  bool qkv_by_head = false;  ///< a fused qkv holds q, k, v of head 0, then of head 1, …
 };
 
 namespace detail {
@@ -28,21 +27,20 @@ struct peer_family {
   std::string_view family;  ///< as config.json has it
   std::string_view gguf;
   module_style style;
-  bool post_norms;  ///< what a block adds is normalised again, after its projections
 };
 
 inline constexpr std::array peer_families{
-    peer_family{"llama", "llama", module_style::llama, false},
-    peer_family{"mistral", "llama", module_style::llama, false},
-    peer_family{"qwen2", "qwen2", module_style::llama, false},
-    peer_family{"qwen3", "qwen3", module_style::llama, false},
-    peer_family{"gemma2", "gemma2", module_style::llama, true},
-    peer_family{"gemma3", "gemma3", module_style::llama, true},
-    peer_family{"gemma3_text", "gemma3", module_style::llama, true},
-    peer_family{"olmo2", "olmo2", module_style::llama, true},
-    peer_family{"phi3", "phi3", module_style::fused, false},
-    peer_family{"gpt2", "gpt2", module_style::gpt2, false},
-    peer_family{"gpt_neox", "gptneox", module_style::neox, false},
+    peer_family{"llama", "llama", module_style::llama},
+    peer_family{"mistral", "llama", module_style::llama},
+    peer_family{"qwen2", "qwen2", module_style::llama},
+    peer_family{"qwen3", "qwen3", module_style::llama},
+    peer_family{"gemma2", "gemma2", module_style::llama},
+    peer_family{"gemma3", "gemma3", module_style::llama},
+    peer_family{"gemma3_text", "gemma3", module_style::llama},
+    peer_family{"olmo2", "olmo2", module_style::llama},
+    peer_family{"phi3", "phi3", module_style::fused},
+    peer_family{"gpt2", "gpt2", module_style::gpt2},
+    peer_family{"gpt_neox", "gptneox", module_style::neox},
 };
 
 /// A family by either of its names.
@@ -85,6 +83,7 @@ inline constexpr std::array peer_families{
   } else if (f.style == module_style::neox) {
     std::string const layer = "gpt_neox.layers.{}.";
     n.qkv = {layer + "attention.query_key_value"};
+    n.qkv_rows = row_order::per_head;
     n.o = layer + "attention.dense";
     n.mlp_in = {layer + "mlp.dense_h_to_4h"};
     n.down = layer + "mlp.dense_4h_to_h";
@@ -110,12 +109,7 @@ inline constexpr std::array peer_families{
 [[nodiscard]] inline peer_names peer_names_of(architecture const& a, naming which) {
   detail::peer_family const& f = detail::find_peer_family(a.family);
   if (which == naming::gguf) return {std::string(f.gguf), detail::gguf_projections(f)};
-  return {std::string(f.family), detail::hugging_face_projections(f), f.style == detail::module_style::neox};
-}
-
-/// True where attention's and the MLP's outputs are normalised before they are added to the residual stream.
-[[nodiscard]] inline bool has_post_norms(architecture const& a) {
-  return detail::find_peer_family(a.family).post_norms;
+  return {std::string(f.family), detail::hugging_face_projections(f)};
 }
 
 }  // namespace lancet

@@ -38,7 +38,7 @@ struct added_biases {
   };
   added_biases out;
   for (constant_shift const& s : shifts) {
-    std::string const bias = merged_tensors::bias_of(peer.names, s);
+    std::string const bias = merged_tensors::bias_of(peer.names, a, s);
     if (known.contains(bias)) continue;
     bool const attention = s.place == shift_place::attention;
     if (peer.architecture != "llama")
