@@ -11,7 +11,7 @@ namespace lancet {
 
 /// out = norm(in), [R, D] both; keeps what the adjoint reads.
 template <class B, class Arch>
-void post_norm(Arch const& a, const_view<B> in, norm_weights<B> const& w, post_norm_values<B>& values,
+void post_norm(Arch const& a, ops::in<B> in, norm_weights<B> const& w, post_norm_values<B>& values,
                view<B> out) {
   values.mean.resize(in.rows, 1);
   values.scale.resize(in.rows, 1);
@@ -22,7 +22,7 @@ void post_norm(Arch const& a, const_view<B> in, norm_weights<B> const& w, post_n
 
 /// g, the gradient of the norm's output, becomes that of its input [R, D]. `spare` is [R, D].
 template <class B, class Arch>
-void post_norm_adjoint(Arch const& a, const_view<B> in, norm_weights<B> const& w,
+void post_norm_adjoint(Arch const& a, ops::in<B> in, norm_weights<B> const& w,
                        post_norm_values<B> const& values, view<B> g, view<B> g_scale, view<B> spare) {
   ops::norm_apply_adjoint<B>(g, in, values.mean, values.scale, w.weight, g, g_scale);
   ops::fill<B>(spare, 0);
