@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where what a reader takes for one character ends (Unicode Standard Annex 29), as far as short clusters need it:
-// flags and joined emoji, all of more than five bytes, may be cut.
+// Where what a reader takes for one character ends (Unicode Standard Annex 29), as far as short clusters need
+// it: flags, joined emoji and Indic conjuncts, all of more than five bytes, may be cut.
 #pragma once
 
 #include <algorithm>

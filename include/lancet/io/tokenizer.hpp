@@ -50,8 +50,8 @@ struct encoded_pair {
   std::vector<std::int32_t> type_ids;
 };
 
-/// A tokenizer of any tokenizer_kind. Immutable and cheap to copy (copies share the tables); any number of threads
-/// may use one.
+/// A tokenizer of any tokenizer_kind. Immutable and cheap to copy (copies share the tables); any number of
+/// threads may use one.
 ///
 ///     tokenizer const t(read_gguf_tokenizer(file));
 ///     auto ids = t.encode("The nurse said that");   // {504, 12996, 1137, 338}
