@@ -88,6 +88,7 @@ class weight_filler {
       read_rows(entry, first, count, part);
       check_finite(part, entry.name, tensors_.path(), static_cast<std::size_t>(first * cols));
     });
+    done_(entry.bytes);
     return values;
   }
 
@@ -141,7 +142,8 @@ class weight_filler {
             std::copy(narrow.begin(), narrow.end(), to);
           }
         });
-    for (weight_part const& part : parts) done_(part.entry->bytes);
+    for (weight_part const& part : parts)
+      if (part.turned.empty()) done_(part.entry->bytes);
     return result;
   }
 
@@ -160,7 +162,7 @@ class weight_filler {
     tensor_entry const* entry;
     index first, count;
     index kind;                 // of three: queries, keys, values
-    std::vector<float> turned;  // the whole tensor, where it is stored [in, out]
+    std::vector<float> turned;  // the whole tensor, where it is stored [in, out] or is a vector
   };
 
   [[nodiscard]] std::vector<weight_part> parts_of(std::vector<std::string> const& names, index out, index in,
@@ -176,7 +178,7 @@ class weight_filler {
                                   : turned ? take(name, in, count)
                                            : take(name, count, in);
       parts.push_back({&entry, first, count, names.size() == 3 ? static_cast<index>(i) : -1,
-                       turned ? read(entry) : std::vector<float>{}});
+                       turned || !weight ? read(entry) : std::vector<float>{}});
       first += count;
     }
     return parts;
@@ -193,7 +195,8 @@ class weight_filler {
         while (row + run < end && stored_row(part, row + run - part.first) == stored + run) ++run;
         std::span<float> const out(to + (row - first) * in, static_cast<std::size_t>(run * in));
         if (part.turned.empty()) {
-          read_block(*part.entry, stored, run, in, out);
+          read_rows(*part.entry, stored, run, out);
+          check_finite(out, part.entry->name, tensors_.path(), static_cast<std::size_t>(stored * in));
         } else {
           for (index i = 0; i < run; ++i)
             for (index j = 0; j < in; ++j)
@@ -203,17 +206,6 @@ class weight_filler {
         row += run;
       }
     }
-  }
-
-  /// A vector's elements count as its rows.
-  void read_block(tensor_entry const& entry, index first, index count, index in, std::span<float> out) const {
-    if (in == 1 && entry.rows() == 1) {
-      std::vector<float> const whole = read(entry);
-      std::copy_n(whole.begin() + first, count, out.begin());
-    } else {
-      read_rows(entry, first, count, out);
-    }
-    check_finite(out, entry.name, tensors_.path(), static_cast<std::size_t>(first * in));
   }
 
   /// Where row i of a part is stored.

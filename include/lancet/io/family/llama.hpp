@@ -24,9 +24,11 @@ namespace lancet::detail {
   a.vocabulary = c.count("vocab_size");
   a.context = c.count("max_position_embeddings");
   a.norm_epsilon = c.value<double>("rms_norm_eps", 1e-6);
-  config const rope = rope_object(c);
+  config const rope = rope_object(c, "full_attention");
   a.rope = read_rope(rope, c, rope.value<double>("rope_theta", c.value<double>("rope_theta", 10000)),
                      rotary_dims(c, rope, a.head_dim, 1));
+  if (a.rope.scaling == rope_scaling::dynamic)  // stretches with the sequence
+    a.context = static_cast<index>(static_cast<double>(a.context) * std::min(a.rope.factor, 4096.0));
   a.score_scale = 1 / std::sqrt(static_cast<double>(a.head_dim));
   a.activation = activation_of(c, "hidden_act", "silu");
   a.tied_unembedding = c.value<bool>("tie_word_embeddings", false);
