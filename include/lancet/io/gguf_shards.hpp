@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lancet/core/view.hpp"
 #include "lancet/io/gguf.hpp"
 
 namespace lancet {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <span>
 
+#include "lancet/backend/concept.hpp"
 #include "lancet/backend/gemm/packed.hpp"
 #include "lancet/core/tensor.hpp"
 

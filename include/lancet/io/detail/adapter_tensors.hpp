@@ -14,6 +14,7 @@
 
 #include "lancet/io/finite.hpp"
 #include "lancet/io/low_rank_update.hpp"
+#include "lancet/io/tensor_entry.hpp"
 
 namespace lancet::detail {
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lancet/backend/device/block.hpp"
+#include "lancet/ops/attention_shape.hpp"
 
 namespace lancet::device::kernel {
 
