@@ -42,10 +42,10 @@ namespace lancet::detail {
     fail_expected("export: config.json for a GGUF file", "scaled rotation, or windows",
                   "plain ones; export a GGUF file instead");
   if (a.rope.dims != a.head_dim)
-    fail_expected("export: config.json for a GGUF file",
-                  "a rotation of " + std::to_string(a.rope.dims) + " of " + std::to_string(a.head_dim) +
-                      " dimensions",
-                  "all of them, as in transformers' llama");
+    fail_expected(
+        "export: config.json for a GGUF file",
+        "a rotation of " + std::to_string(a.rope.dims) + " of " + std::to_string(a.head_dim) + " dimensions",
+        "all of them, as in transformers' llama");
   return {{"architectures", {"LlamaForCausalLM"}},
           {"model_type", "llama"},
           {"vocab_size", a.vocabulary},
