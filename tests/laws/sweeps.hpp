@@ -56,7 +56,8 @@ void check_results(pass_results<B> const& got, pass_results<B> const& expected, 
 std::vector<std::vector<token>> sequences(architecture const& a) {
   std::vector<std::vector<token>> out;
   std::uint64_t seed = 5;
-  bool const plain = a.family == "llama" || a.family == "gpt2";  // the others add axes, not tiles: shorter does
+  bool const plain =
+      a.family == "llama" || a.family == "gpt2";  // the others add axes, not tiles: shorter does
   for (index const n : plain ? std::vector<index>{1, 7, 100, 2, 33, 120} : std::vector<index>{1, 7, 2, 40})
     out.push_back(random_tokens(n, a.vocabulary, seed++));
   return out;
