@@ -11,7 +11,7 @@
 #include "lancet/pairs_options.hpp"
 #include "lancet/version.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::circuit_verb {
 namespace {
 
 using lancet::index;
@@ -95,7 +95,7 @@ void run(common_options& common, options const& o) {
 
 }  // namespace
 
-void add_circuit(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand(
       "circuit", "Selects a circuit from effects; measures its faithfulness and completeness");
@@ -117,4 +117,4 @@ void add_circuit(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::circuit_verb

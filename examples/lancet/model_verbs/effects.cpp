@@ -14,7 +14,7 @@
 #include "lancet/partial_effects.hpp"
 #include "lancet/version.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::effects_verb {
 namespace {
 
 using lancet::contrast_pair;
@@ -284,7 +284,7 @@ void run(common_options& common, options const& o) {
 
 }  // namespace
 
-void add_effects(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand("effects", "Causal effects of heads, neurons, blocks or residuals");
   add_common(verb, common, {.seed = true, .output = true, .dry_run = true});
@@ -316,4 +316,4 @@ void add_effects(CLI::App& app, common_options& common) {
   });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::effects_verb

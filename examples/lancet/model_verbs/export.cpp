@@ -10,7 +10,7 @@
 #include "lancet/io/peft_adapter.hpp"
 #include "lancet/model_verbs/verbs.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::export_verb {
 namespace {
 
 enum class file_format { peft, lora_gguf, control_vector, safetensors, gguf, mib };
@@ -92,7 +92,7 @@ void run(common_options& common, options const& o) {
 
 }  // namespace
 
-void add_export(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand("export", "An intervention as a file that other programs load");
   add_common(verb, common, {.output = true});
@@ -111,4 +111,4 @@ void add_export(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::export_verb

@@ -7,7 +7,7 @@
 #include "lancet/model_verbs/verbs.hpp"
 #include "lancet/texts.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::generate_verb {
 namespace {
 
 struct options {
@@ -76,7 +76,7 @@ void run(common_options& common, options o) {
 
 }  // namespace
 
-void add_generate(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand("generate", "Continuations of prompts, greedy or sampled");
   add_common(verb, common, {.seed = true});
@@ -97,4 +97,4 @@ void add_generate(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::generate_verb

@@ -11,7 +11,7 @@
 #include "lancet/model/absent_sites.hpp"
 #include "lancet/model_verbs/verbs.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::info_verb {
 namespace {
 
 using lancet::index;
@@ -131,11 +131,11 @@ void run(common_options& common) {
 
 }  // namespace
 
-void add_info(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   CLI::App& verb = *app.add_subcommand(
       "info", "A model's architecture, sizes, tokenizer, sites and memory; backends, processor");
   add_common(verb, common, {});
   verb.callback([&common] { run(common); });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::info_verb

@@ -8,7 +8,7 @@
 #include "lancet/model_verbs/verbs.hpp"
 #include "lancet/texts.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::score_verb {
 namespace {
 
 struct options {
@@ -84,7 +84,7 @@ void run(common_options& common, options const& o) {
 
 }  // namespace
 
-void add_score(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb =
       *app.add_subcommand("score", "Log-probability of each token, and of given continuations; perplexity");
@@ -99,4 +99,4 @@ void add_score(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::score_verb

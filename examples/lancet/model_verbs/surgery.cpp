@@ -3,20 +3,17 @@
 
 #include <filesystem>
 
-#include "lancet/atlas/atlas.hpp"
-#include "lancet/atlas/entry_of_report.hpp"
-#include "lancet/atlas/report_html.hpp"
 #include "lancet/io/circuit_json.hpp"
 #include "lancet/io/effects_json.hpp"
 #include "lancet/io/intervention_folder.hpp"
-#include "lancet/io/planted_files.hpp"
 #include "lancet/io/settings.hpp"
 #include "lancet/model/generate.hpp"
 #include "lancet/model_verbs/surgery_cut.hpp"
 #include "lancet/output.hpp"
+#include "lancet/surgery_files.hpp"
 #include "lancet/version.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::surgery_verb {
 namespace {
 
 using namespace lancet;  // NOLINT: a program's own file
@@ -197,9 +194,7 @@ void show(common_options const& common, surgery_results const& r, std::string co
 
 /// `--model planted` writes the planted model and its data into the output folder, and works on those.
 void use_planted(common_options& common, surgery_options& o) {
-  make_folders(common.output);
-  std::string const folder = common.output + "/planted";
-  if (!detail::is_folder(folder)) save_planted(folder);
+  std::string const folder = planted_folder(common.output);
   common.model = folder;
   o.pairs = folder + "/occupations.jsonl";
   o.keep_pairs = {folder + "/stated_gender.jsonl"};
@@ -261,12 +256,7 @@ void run_surgery(common_options& common, surgery_options o) {
   prove(model, common, o, data, shop, made, r);
 
   nlohmann::json const report = make_report(model, common, o, data, r, made);
-  write_file(common.output + "/report.html", render_report(report));
-  std::string const atlas_path = common.output + "/atlas.json";
-  atlas file;
-  file.add(entry_of_report(report, "report.json"));
-  file.save(atlas_path);
-  write_file(report_path, report.dump(1) + "\n");  // last: its presence says that everything is there
+  write_report(common.output, report);
   show(common, r, common.output + "/report.html");
   nlohmann::ordered_json summary{{"output", common.output}};
   for (char const* key : {"harm", "keep", "verdict"}) summary[key] = report.at(key);
@@ -275,7 +265,7 @@ void run_surgery(common_options& common, surgery_options o) {
 
 }  // namespace
 
-void add_surgery(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   static surgery_options o;
   CLI::App* verb = app.add_subcommand(
       "surgery", "find the circuit of a harm, cut it, prove that the rest still works, write the report");
@@ -310,4 +300,4 @@ void add_surgery(CLI::App& app, common_options& common) {
   verb->callback([&common] { run_surgery(common, o); });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::surgery_verb

@@ -7,7 +7,7 @@
 
 #include "lancet/io/intervention_folder.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::surgery_verb {
 
 using namespace lancet;  // NOLINT: a program's own file
 using lancet::index;
@@ -182,4 +182,4 @@ intervention<backend> find_cut(model_type const& model, common_options const& co
   return std::move(*chosen);
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::surgery_verb

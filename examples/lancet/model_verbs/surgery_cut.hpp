@@ -10,7 +10,7 @@
 
 #include "lancet/model_verbs/surgery_plan.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::surgery_verb {
 
 /// The n strongest units of a ranking, as a circuit.
 [[nodiscard]] lancet::circuit first_units(lancet::circuit const& ranked, lancet::index n);
@@ -53,4 +53,4 @@ class workshop {
                                                      surgery_options const& o, workshop& shop,
                                                      lancet::circuit const& ranked, surgery_results& r);
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::surgery_verb

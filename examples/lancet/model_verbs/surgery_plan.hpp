@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "lancet/atlas/atlas.hpp"
 #include "lancet/circuit/evaluate.hpp"
 #include "lancet/circuit/select.hpp"
 #include "lancet/intervene/train.hpp"
@@ -14,7 +13,7 @@
 #include "lancet/model_verbs/model.hpp"
 #include "lancet/validate/validate.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::surgery_verb {
 
 using lancet::index;
 
@@ -89,4 +88,4 @@ struct surgery_results {
                                                  surgery_results const& results,
                                                  lancet::intervention<backend> const& made);
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::surgery_verb

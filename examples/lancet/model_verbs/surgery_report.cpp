@@ -13,7 +13,7 @@
 #include "lancet/validation_json.hpp"
 #include "lancet/version.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::surgery_verb {
 namespace {
 
 using json = nlohmann::ordered_json;
@@ -305,4 +305,4 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   return report;
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::surgery_verb

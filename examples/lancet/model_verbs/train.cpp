@@ -12,7 +12,7 @@
 #include "lancet/texts.hpp"
 #include "lancet/version.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::train_verb {
 namespace {
 
 using lancet::index;
@@ -247,7 +247,7 @@ void run(common_options& common, options const& o) {
 
 }  // namespace
 
-void add_train(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand("train", "Trains an intervention confined to a circuit");
   add_common(verb, common, {.seed = true, .output = true, .dry_run = true});
@@ -296,4 +296,4 @@ void add_train(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::train_verb

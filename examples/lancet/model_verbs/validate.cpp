@@ -13,7 +13,7 @@
 #include "lancet/texts.hpp"
 #include "lancet/validation_json.hpp"
 
-namespace program::PROGRAM_BACKEND {
+namespace program::PROGRAM_BACKEND::validate_verb {
 namespace {
 
 using json = nlohmann::ordered_json;
@@ -136,7 +136,7 @@ void run(common_options& common, options const& o) {
 
 }  // namespace
 
-void add_validate(CLI::App& app, common_options& common) {
+void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand(
       "validate", "Harm, collateral damage, paired tests and a sham control on unseen data");
@@ -151,4 +151,4 @@ void add_validate(CLI::App& app, common_options& common) {
   verb.callback([&common, o] { run(common, *o); });
 }
 
-}  // namespace program::PROGRAM_BACKEND
+}  // namespace program::PROGRAM_BACKEND::validate_verb

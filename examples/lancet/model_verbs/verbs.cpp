@@ -8,15 +8,15 @@ namespace program::PROGRAM_BACKEND {
 namespace {
 
 void add_verbs(CLI::App& app, common_options& common) {
-  add_info(app, common);
-  add_score(app, common);
-  add_generate(app, common);
-  add_effects(app, common);
-  add_circuit(app, common);
-  add_train(app, common);
-  add_validate(app, common);
-  add_export(app, common);
-  add_surgery(app, common);
+  info_verb::add(app, common);
+  score_verb::add(app, common);
+  generate_verb::add(app, common);
+  effects_verb::add(app, common);
+  circuit_verb::add(app, common);
+  train_verb::add(app, common);
+  validate_verb::add(app, common);
+  export_verb::add(app, common);
+  surgery_verb::add(app, common);
 }
 
 bool const entered = enter({backend::name, add_verbs, devices_of<backend>});
