@@ -34,7 +34,8 @@ struct archetype {
   using overrides = lancet::op_list<>;
 };
 
-using backends = boost::mpl::list<archetype<float>, archetype<double>>;
+// One scalar: what is asked here is which members suffice, not which digits come out.
+using backends = boost::mpl::list<archetype<double>>;
 inline constexpr bool rows_are_independent = true;
 
 }  // namespace lancet_test

@@ -164,7 +164,8 @@ struct far {
   }
 };
 
-using backends = boost::mpl::list<far<float>, far<double>>;
+// One scalar: what is asked here is whose memory is touched, not which digits come out.
+using backends = boost::mpl::list<far<double>>;
 inline constexpr bool rows_are_independent = true;
 
 }  // namespace lancet_test
