@@ -212,7 +212,7 @@ BOOST_AUTO_TEST_CASE(what_a_configuration_may_not_say) {
     made.refused(sentence);
   };
   refused({{"peft_type", "IA3"}}, "adapter_config.json: peft_type: got the string 'IA3', expected 'LORA'");
-  refused({{"use_dora", true}}, "use_dora: got true, expected false: DoRA rescales every row by its norm");
+  refused({{"use_dora", true}}, "without the magnitude vector that use_dora asks for");
   refused({{"bias", "all"}}, "bias: got the string 'all', expected 'none'");
   refused({{"modules_to_save", {"lm_head"}}}, "modules_to_save: got a list of 1, expected null");
   refused({{"init_lora_weights", "pissa"}},
@@ -271,7 +271,11 @@ BOOST_AUTO_TEST_CASE(what_tensors_may_not_be) {
         x.tensors = {{"base_model.model.model.layers.3.self_attn.o_proj.lora_A.weight", {2, 24}}};
       },
       "'model.layers.3.self_attn.o_proj', which is no projection");
-  refused([&](adapter& x) { x.tensors.push_back({module_name + ".lora_magnitude_vector", {12}}); }, "DoRA");
+  refused(
+      [&](adapter& x) {
+        x.tensors.push_back({module_name + ".lora_magnitude_vector", {12}});
+      },
+      "with a magnitude vector, which use_dora does not ask for");
   refused(
       [&](adapter& x) {
         x.tensors.push_back({module_name + ".lora_B.bias", {12}});

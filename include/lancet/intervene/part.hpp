@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parts of an intervention: low-rank adapters and offsets behind one interface, for training, saving and
-// merging.
+// Parts of an intervention: low-rank adapters, offsets and scaled rows behind one interface, for training,
+// saving and merging.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lancet/circuit/circuit.hpp"
@@ -12,6 +14,7 @@
 #include "lancet/hooks/hook_table.hpp"
 #include "lancet/hooks/low_rank.hpp"
 #include "lancet/hooks/offset.hpp"
+#include "lancet/hooks/rescale.hpp"
 #include "lancet/intervene/parameter.hpp"
 #include "lancet/model/split_inputs.hpp"
 
@@ -19,10 +22,10 @@ namespace lancet {
 
 /// What a file says of a part: enough to make it again.
 struct part_description {
-  std::string kind;   ///< "low_rank" or "offset"
+  std::string kind;   ///< "low_rank", "offset" or "rescale"
   std::string where;  ///< the projection ("o", "down", …) or the site ("z", "resid_pre", …)
   index layer = 0;
-  std::vector<index> columns;  ///< of the projection's input or of the site
+  std::vector<index> columns;  ///< of the projection's input or of the site; rescale: of its output, all
   index rank = 0;              ///< low_rank only
   double scale = 1;            ///< low_rank only
 };
@@ -68,9 +71,29 @@ void add_to_weight(typename B::weight& w, std::vector<index> const& columns, dou
   w = typename B::weight(plain.all());
 }
 
+/// The projection of a layer that holds P, and P's rows in it.
+template <proj P, class B>
+[[nodiscard]] std::pair<projection<B>&, stacked_rows> projection_of(layer_weights<B>& l,
+                                                                    architecture const& arch) {
+  projection<B>& p = P == proj::o                       ? l.o
+                     : P == proj::down                  ? l.down
+                     : P == proj::gate || P == proj::up ? l.mlp_in
+                                                        : l.qkv;
+  return {p, rows_of(arch, P == proj::up && arch.mlp == mlp_kind::plain ? proj::gate : P)};
+}
+
 [[nodiscard]] constexpr std::string_view proj_name(proj p) {
   constexpr std::string_view names[] = {"q", "k", "v", "o", "gate", "up", "down"};
   return names[static_cast<int>(p)];
+}
+
+/// The site that a projection reads.
+template <proj P>
+[[nodiscard]] site_id input_of(architecture const& arch) {
+  if (P == proj::o) return site_id::z;
+  if (P == proj::down) return site_id::mlp_post;
+  if (P == proj::gate || P == proj::up) return norms_input(arch) ? site_id::mlp_norm : site_id::mlp_in;
+  return norms_input(arch) ? site_id::attn_norm : site_id::attn_in;
 }
 
 /// √(Σ x²) of every row, in double on the host.
@@ -112,10 +135,7 @@ class low_rank_part final : public part<B> {
   }
   void set_strength(double alpha) override { adapter_.strength = alpha; }
   [[nodiscard]] std::optional<site_id> input_site(architecture const& arch) const override {
-    if (P == proj::o) return site_id::z;
-    if (P == proj::down) return site_id::mlp_post;
-    if (P == proj::gate || P == proj::up) return norms_input(arch) ? site_id::mlp_norm : site_id::mlp_in;
-    return norms_input(arch) ? site_id::attn_norm : site_id::attn_in;
+    return detail::input_of<P>(arch);
   }
 
   double preservation(const_view<B> x, double weight) override {
@@ -144,14 +164,9 @@ class low_rank_part final : public part<B> {
   }
 
   void merge(model_weights<B>& weights, architecture const& arch) const override {
-    layer_weights<B>& l = weights.layers[static_cast<std::size_t>(adapter_.layer())];
-    typename B::weight& w = P == proj::o                       ? l.o.weight
-                            : P == proj::down                  ? l.down.weight
-                            : P == proj::gate || P == proj::up ? l.mlp_in.weight
-                                                               : l.qkv.weight;
-    stacked_rows const rows =
-        P == proj::up && arch.mlp == mlp_kind::plain ? rows_of(arch, proj::gate) : rows_of(arch, P);
-    detail::add_to_weight<B>(w, adapter_.columns(), adapter_.strength * adapter_.scale(), adapter_.b(),
+    auto const [p, rows] =
+        detail::projection_of<P>(weights.layers[static_cast<std::size_t>(adapter_.layer())], arch);
+    detail::add_to_weight<B>(p.weight, adapter_.columns(), adapter_.strength * adapter_.scale(), adapter_.b(),
                              adapter_.a(), rows);
   }
 
@@ -225,7 +240,59 @@ class offset_part final : public part<B> {
   offset<B, S> offset_;
 };
 
-/// Makes a part from its description, with A, B or δ zero. Throws usage_error for an unknown kind or place.
+/// The scaled rows of one projection, which writes at site S, as a part. It is read from files, not trained.
+template <class B, proj P, class S>
+class rescale_part final : public part<B> {
+ public:
+  rescale_part(index layer, index columns)
+      : rescale_(layer, columns), no_gradient_{tensor<B>(1, columns), tensor<B>(1, columns)} {}
+
+  [[nodiscard]] index layer() const override { return rescale_.layer(); }
+  void hook(hook_table<B>& table) override { table.add(rescale_); }
+  [[nodiscard]] std::vector<named_tensor<B>> tensors() override {
+    std::string const name =
+        "layers." + std::to_string(rescale_.layer()) + "." + std::string(detail::proj_name(P));
+    return {{name + ".gamma", &rescale_.gamma(), &no_gradient_[0]},
+            {name + ".beta", &rescale_.beta(), &no_gradient_[1]}};
+  }
+  [[nodiscard]] part_description describe() const override {
+    part_description out{"rescale", std::string(detail::proj_name(P)), rescale_.layer(), {}, 0, 1};
+    for (index j = 0; j < rescale_.gamma().cols(); ++j) out.columns.push_back(j);
+    return out;
+  }
+  void set_strength(double alpha) override { rescale_.strength = alpha; }
+  [[nodiscard]] std::optional<site_id> input_site(architecture const& arch) const override {
+    return detail::input_of<P>(arch);
+  }
+  double preservation(const_view<B>, double) override {
+    throw usage_error("training: a part that scales rows is read from a file and not trained");
+  }
+
+  void merge(model_weights<B>& weights, architecture const& arch) const override {
+    using T = typename B::scalar;
+    auto const [p, rows] =
+        detail::projection_of<P>(weights.layers[static_cast<std::size_t>(rescale_.layer())], arch);
+    tensor<B> factor(1, rows.count);
+    ops::fill<B>(factor.all(), 1);
+    ops::axpy<B>(static_cast<T>(rescale_.strength), rescale_.gamma(), factor.all());
+    std::vector<T> host(static_cast<std::size_t>(rows.count));
+    B::download(factor, host.data());
+    tensor<B> plain = weight_rows<B>(p.weight, 0, p.weight.out());  // [out, in]
+    for (index i = 0; i < rows.count; ++i)
+      ops::scale<B>(host[static_cast<std::size_t>(i)], plain.all().row_range(rows.first + i, 1));
+    p.weight = typename B::weight(plain.all());
+    if (p.bias.empty()) p.bias = tensor<B>(1, p.weight.out());
+    view<B> const bias = p.bias.all().col_range(rows.first, rows.count);
+    ops::scale_columns<B>(factor, bias);
+    ops::add_row_vector<B>(static_cast<T>(rescale_.strength), rescale_.beta(), bias);
+  }
+
+ private:
+  rescale<B, S> rescale_;
+  std::array<tensor<B>, 2> no_gradient_;
+};
+
+/// Makes a part from its description, with A, B, δ, γ and β zero. Throws usage_error for an unknown kind or place.
 template <class B>
 [[nodiscard]] std::unique_ptr<part<B>> make_part(part_description const& d, architecture const& arch) {
   sizes<architecture> const n(arch);
@@ -259,9 +326,23 @@ template <class B>
     if (d.where == "resid_pre")
       return std::make_unique<offset_part<B, site::resid_pre>>(d.layer, first, count);
   }
+  if (d.kind == "rescale") {
+    auto const make = [&]<proj P, class S>(S) -> std::unique_ptr<part<B>> {
+      return std::make_unique<rescale_part<B, P, S>>(d.layer, std::ssize(d.columns));
+    };
+    bool const plain = arch.mlp == mlp_kind::plain;
+    if (d.where == "q") return make.template operator()<proj::q>(site::q{});
+    if (d.where == "k") return make.template operator()<proj::k>(site::k{});
+    if (d.where == "v") return make.template operator()<proj::v>(site::v{});
+    if (d.where == "o") return make.template operator()<proj::o>(site::attn_sum{});
+    if (d.where == "gate") return make.template operator()<proj::gate>(site::mlp_pre{});
+    if (d.where == "up" && plain) return make.template operator()<proj::up>(site::mlp_pre{});
+    if (d.where == "up") return make.template operator()<proj::up>(site::mlp_up{});
+    if (d.where == "down") return make.template operator()<proj::down>(site::mlp_sum{});
+  }
   throw usage_error("intervention: got a part of kind '" + d.kind + "' at '" + d.where +
-                    "', expected low_rank at q, k, v, o, gate, up, down or offset at z, mlp_post, attn_out, "
-                    "mlp_out, resid_pre");
+                    "', expected low_rank or rescale at q, k, v, o, gate, up, down or offset at z, mlp_post, "
+                    "attn_out, mlp_out, resid_pre");
 }
 
 }  // namespace lancet

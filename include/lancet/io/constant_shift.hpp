@@ -6,6 +6,7 @@
 // on that projection: exact, because nothing nonlinear lies between.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ template <class B>
   std::map<std::pair<index, shift_place>, std::vector<double>> sums;
   for (host_part const& p : parts) {
     if (p.what.kind != "offset") continue;
+    if (std::ranges::any_of(parts, [](host_part const& other) { return other.what.kind == "rescale"; }))
+      throw usage_error("export: got offsets beside scaled rows, expected one or the other");
     std::string const& where = p.what.where;
     bool const behind = norms_output(a), parallel = a.residual == residual_kind::parallel;
     if (norms_stream(a) || (where == "attn_out" && behind && !parallel))

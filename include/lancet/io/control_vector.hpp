@@ -31,8 +31,9 @@ void write_control_vector(std::string const& path, std::vector<host_part> const&
   architecture const& a = model.arch();
   for (host_part const& p : parts)
     if (p.what.kind != "offset")
-      throw usage_error("export: a control vector has no place for a low-rank change (of " + p.what.where +
-                        " in layer " + std::to_string(p.what.layer) +
+      throw usage_error("export: a control vector has no place for " +
+                        std::string(p.what.kind == "rescale" ? "scaled rows" : "a low-rank change") +
+                        " (of " + p.what.where + " in layer " + std::to_string(p.what.layer) +
                         "): it adds constants; export an adapter or a merged model");
   std::string const family = peer_names_of(a, naming::gguf).architecture;
   std::map<index, std::vector<float>> directions;

@@ -12,12 +12,13 @@
 
 namespace lancet {
 
-/// One part. The intervention's strength is folded in: into `what.scale` or into `delta`.
+/// One part. The intervention's strength is folded in: into `what.scale`, `delta`, or `gamma` and `beta`.
 struct host_part {
   part_description what;
-  std::vector<float> a;      ///< low_rank: [rank, columns]
-  std::vector<float> b;      ///< low_rank: [outputs, rank]
-  std::vector<float> delta;  ///< offset: [columns]
+  std::vector<float> a;                      ///< low_rank: [rank, columns]
+  std::vector<float> b;                      ///< low_rank: [outputs, rank]
+  std::vector<float> delta;                  ///< offset: [columns]
+  std::vector<float> gamma = {}, beta = {};  ///< rescale: [columns]
 };
 
 namespace detail {
@@ -46,13 +47,20 @@ template <class B>
   for (auto const& p : from.parts()) {
     host_part one{p->describe(), {}, {}, {}};
     auto const tensors = p->tensors();
+    auto const host = [&](std::size_t i) { return detail::host_floats<B>(tensors.at(i).value->all()); };
+    auto const strong = [&](std::vector<float> values) {
+      for (float& x : values) x = static_cast<float>(x * from.strength());
+      return values;
+    };
     if (one.what.kind == "low_rank") {
-      one.a = detail::host_floats<B>(tensors.at(0).value->all());
-      one.b = detail::host_floats<B>(tensors.at(1).value->all());
+      one.a = host(0);
+      one.b = host(1);
       one.what.scale *= from.strength();
+    } else if (one.what.kind == "rescale") {
+      one.gamma = strong(host(0));
+      one.beta = strong(host(1));
     } else {
-      one.delta = detail::host_floats<B>(tensors.at(0).value->all());
-      for (float& x : one.delta) x = static_cast<float>(x * from.strength());
+      one.delta = strong(host(0));
     }
     out.push_back(std::move(one));
   }
@@ -70,8 +78,12 @@ template <class B>
   for (host_part const& p : parts) {
     out.parts().push_back(make_part<B>(p.what, model.arch()));
     auto const tensors = out.parts().back()->tensors();
-    detail::upload_floats<B>(p.what.kind == "low_rank" ? p.a : p.delta, *tensors.at(0).value);
-    if (p.what.kind == "low_rank") detail::upload_floats<B>(p.b, *tensors.at(1).value);
+    std::vector<std::vector<float> const*> const values = p.what.kind == "low_rank" ? std::vector{&p.a, &p.b}
+                                                          : p.what.kind == "rescale"
+                                                              ? std::vector{&p.gamma, &p.beta}
+                                                              : std::vector{&p.delta};
+    for (std::size_t i = 0; i < values.size(); ++i)
+      detail::upload_floats<B>(*values[i], *tensors.at(i).value);
   }
   return out;
 }

@@ -71,19 +71,22 @@ namespace detail {
   f.allow_only({"kind", "where", "layer", "columns", "rank", "scale"});
   part_description d;
   d.kind = f["kind"].need_text();
-  if (d.kind != "low_rank" && d.kind != "offset") f["kind"].fail("low_rank or offset");
-  bool const low_rank = d.kind == "low_rank";
-  index const width = width_of_place(f["where"], low_rank, a);
+  if (d.kind != "low_rank" && d.kind != "offset" && d.kind != "rescale")
+    f["kind"].fail("low_rank, offset or rescale");
+  bool const low_rank = d.kind == "low_rank", rescales = d.kind == "rescale";
+  index width = width_of_place(f["where"], low_rank || rescales, a);
   d.where = *f["where"].text();
+  if (rescales) width = outputs_of(d.where, a);
   d.layer = json_index(f["layer"], 0, a.layers - 1);
   d.columns = read_columns(f["columns"], width);
   if (!low_rank && d.columns.back() - d.columns.front() + 1 != std::ssize(d.columns))
     f["columns"].fail("one run: an offset's columns are contiguous");
+  if (rescales && std::ssize(d.columns) != width) f["columns"].fail("all rows of the projection's output");
   if (low_rank) {
     d.rank = json_index(f["rank"], 1, std::max(a.width, a.mlp_width));
     d.scale = f["scale"].need_number();
   } else if (f["rank"] || f["scale"]) {
-    f.fail("no rank and no scale in an offset");
+    f.fail("no rank and no scale but of a low-rank part");
   }
   return d;
 }
@@ -93,6 +96,7 @@ namespace detail {
                                               std::string_view where) {
   auto const columns = static_cast<std::uint64_t>(d.columns.size());
   if (d.kind == "offset") return columns;
+  if (d.kind == "rescale") return (checked_size(columns, where) * std::uint64_t{2}).value();
   return ((checked_size(columns, where) + static_cast<std::uint64_t>(outputs_of(d.where, a))) *
           static_cast<std::uint64_t>(d.rank))
       .value();

@@ -37,7 +37,7 @@ namespace detail {
   if (!name.ends_with(a) && !name.ends_with(b))
     throw file_error(path, "has tensor " + in_quotes(name) +
                                ", expected WEIGHT.weight.lora_a and WEIGHT.weight.lora_b alone");
-  return {name.substr(0, name.size() - a.size()), name.ends_with(a)};
+  return {name.substr(0, name.size() - a.size()), name.ends_with(a) ? adapter_role::a : adapter_role::b};
 }
 
 }  // namespace detail

@@ -26,8 +26,9 @@ struct low_rank_update {
   index layer = 0;
   index in = 0, out = 0, rank = 0;
   double scale = 1;
-  std::vector<float> a;  ///< [rank, in]
-  std::vector<float> b;  ///< [out, rank], rows in the file's order
+  std::vector<float> a;               ///< [rank, in]
+  std::vector<float> b;               ///< [out, rank], rows in the file's order
+  std::vector<float> magnitude = {};  ///< DoRA: norms that the changed rows get [out], in the file's order
 };
 
 /// A stored weight of a layer and the projections in it, in order of their rows.
@@ -136,7 +137,8 @@ inline void put_part(host_part const& p, stored_projection const& s, peer_names 
   for (auto const& [place, members] : by_weight) {
     stored_projection const& s = stored.at(place.second);
     bool const alone = members.size() == 1;
-    low_rank_update u{place.second, place.first, s.in, s.out, 0, alone ? members[0]->what.scale : 1, {}, {}};
+    low_rank_update u{place.second, place.first, s.in, s.out, 0, alone ? members[0]->what.scale : 1,
+                      {},           {},          {}};
     for (host_part const* p : members) u.rank += p->what.rank;
     u.a.resize(static_cast<std::size_t>(u.rank * u.in));
     u.b.resize(static_cast<std::size_t>(u.out * u.rank));
@@ -151,7 +153,8 @@ inline void put_part(host_part const& p, stored_projection const& s, peer_names 
   return out;
 }
 
-/// Changes of stored weights as parts on whole projections; a projection whose rows of B are zero has none.
+/// Changes of stored weights as parts on whole projections; a projection whose rows of B are zero has no
+/// low-rank one. Magnitudes follow as parts of kind "magnitude", their numbers in `gamma`.
 [[nodiscard]] inline std::vector<host_part> parts_of(std::span<low_rank_update const> updates,
                                                      peer_names const& peer, architecture const& a) {
   auto const stored = stored_projections(peer, a);
@@ -167,8 +170,13 @@ inline void put_part(host_part const& p, stored_projection const& s, peer_names 
       for (index row = 0; row < rows; ++row)
         std::copy_n(u.b.begin() + detail::stored_row(peer, a, which, first_row, row) * u.rank, u.rank,
                     p.b.begin() + row * u.rank);
+      host_part norms{{"magnitude", p.what.where, u.layer, detail::column_run(0, rows), 0, 1}, {}, {}, {}};
+      for (index row = 0; row < rows && !u.magnitude.empty(); ++row)
+        norms.gamma.push_back(
+            u.magnitude[static_cast<std::size_t>(detail::stored_row(peer, a, which, first_row, row))]);
       first_row += rows;
       if (std::ranges::any_of(p.b, [](float x) { return x != 0; })) out.push_back(std::move(p));
+      if (!norms.gamma.empty()) out.push_back(std::move(norms));
     }
   }
   return out;

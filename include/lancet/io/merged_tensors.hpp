@@ -17,6 +17,7 @@
 #include "lancet/io/encode.hpp"
 #include "lancet/io/lazy_tensor.hpp"
 #include "lancet/io/low_rank_update.hpp"
+#include "lancet/io/row_change.hpp"
 
 namespace lancet {
 
@@ -81,6 +82,16 @@ inline void add_update(low_rank_update const& u, bool transposed, std::vector<fl
   }
 }
 
+/// w[i] += γ[i]·w[i] for the rows of a weight, b += γ∘b + β for its bias.
+inline void change_rows(row_change const& c, bool bias, bool transposed, std::vector<float>& w) {
+  std::size_t const rows = c.gamma.size(), in = bias ? 1 : static_cast<std::size_t>(c.in);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < in; ++j) {
+      float& x = w[transposed && !bias ? j * rows + i : i * in + j];
+      x = static_cast<float>(static_cast<double>(x) * (1 + c.gamma[i]) + (bias ? c.beta[i] : 0));
+    }
+}
+
 }  // namespace detail
 
 /// The changes by the names of the target's tensors.
@@ -94,6 +105,14 @@ class merged_tensors {
       std::string weight = u.weight + ".weight";
       require(weight, peer_.names.transposed ? std::vector{u.in, u.out} : std::vector{u.out, u.in});
       updates_.emplace(std::move(weight), std::move(u));
+    }
+    for (auto& [name, change] : row_changes(parts, peer_, a)) {
+      require(name + ".weight", peer_.names.transposed ? std::vector{change.in, std::ssize(change.gamma)}
+                                                       : std::vector{std::ssize(change.gamma), change.in});
+      auto const nonzero = [](double x) { return x != 0; };
+      if (std::ranges::any_of(change.beta, nonzero)) require(name + ".bias", {std::ssize(change.beta)});
+      rows_.emplace(name + ".weight", change);
+      rows_.emplace(name + ".bias", std::move(change));
     }
     for (constant_shift const& s : shifts) {
       std::string const bias = bias_of(peer_.names, a, s);
@@ -123,7 +142,7 @@ class merged_tensors {
   [[nodiscard]] std::vector<lazy_tensor> tensors(stored_types const& types) const {
     std::vector<lazy_tensor> out;
     for (moved_tensor const& m : moved_) {
-      bool const changed = updates_.contains(m.name) || biases_.contains(m.name);
+      bool const changed = updates_.contains(m.name) || biases_.contains(m.name) || rows_.contains(m.name);
       bool const numbers = m.entry == nullptr || is_dequantizable(m.entry->type);
       tensor_type const type = numbers ? type_of(m, changed, types) : m.entry->type;
       bool const as_it_is =
@@ -178,6 +197,8 @@ class merged_tensors {
       out = detail::half_split_rows(out, m.shape.size() > 1 ? cols : 1, arch_);
     if (auto const at = updates_.find(m.name); at != updates_.end())
       detail::add_update(at->second, peer_.names.transposed, out);
+    if (auto const at = rows_.find(m.name); at != rows_.end())
+      detail::change_rows(at->second, m.name.ends_with(".bias"), peer_.names.transposed, out);
     if (auto const at = biases_.find(m.name); at != biases_.end())
       for (std::size_t j = 0; j < out.size(); ++j)
         out[j] = static_cast<float>(static_cast<double>(out[j]) + at->second[j]);
@@ -188,6 +209,7 @@ class merged_tensors {
   peer_names peer_;
   architecture arch_;
   std::map<std::string, low_rank_update, std::less<>> updates_;
+  std::map<std::string, row_change, std::less<>> rows_;
   std::map<std::string, std::vector<double>, std::less<>> biases_;
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lancet/io/control_vector.hpp"
+#include "lancet/io/dora.hpp"
 #include "lancet/io/intervention_folder.hpp"
 #include "lancet/io/load_model.hpp"
 #include "lancet/io/lora_gguf.hpp"
@@ -24,7 +25,7 @@ template <class B>
     return intervention_of("lora", read_lora_gguf(path, model.arch()), model);
   }
   if (detail::is_file(path + "/adapter_config.json"))
-    return intervention_of("peft", read_peft_adapter(path, model.arch()), model);
+    return intervention_of("peft", with_magnitudes(read_peft_adapter(path, model.arch()), model), model);
   return load_intervention<B>(path, model);
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lancet/io/atomic_folder.hpp"
@@ -66,14 +67,20 @@ inline constexpr std::string_view peft_root = "base_model.model.";
   auto const refuse = [&](std::string_view why) {
     throw file_error(path, "has tensor " + in_quotes(name) + ": " + std::string(why));
   };
-  if (name.find(".lora_magnitude_vector") != name.npos)
-    refuse("DoRA scales every row by its norm, which is no low-rank change");
   if (name.find(".lora_embedding_") != name.npos) refuse("adapters of embeddings are not supported");
   if (ends(".lora_A.bias") || ends(".lora_B.bias")) refuse("biases of adapters are not supported");
-  constexpr std::string_view a = ".lora_A.weight", b = ".lora_B.weight";
-  if (!name.starts_with(peft_root) || !(ends(a) || ends(b)) || name.size() < peft_root.size() + a.size())
-    refuse("expected base_model.model.MODULE.lora_A.weight and .lora_B.weight alone");
-  return {name.substr(peft_root.size(), name.size() - peft_root.size() - a.size()), ends(a)};
+  if (name.starts_with(peft_root))
+    for (auto const& [suffix, role] :
+         {std::pair<std::string_view, adapter_role>{".lora_A.weight", adapter_role::a},
+          {".lora_B.weight", adapter_role::b},
+          {".lora_magnitude_vector", adapter_role::magnitude},
+          {".lora_magnitude_vector.weight", adapter_role::magnitude}})
+      if (ends(suffix) && name.size() > peft_root.size() + suffix.size())
+        return {name.substr(peft_root.size(), name.size() - peft_root.size() - suffix.size()), role};
+  refuse(
+      "expected base_model.model.MODULE.lora_A.weight, .lora_B.weight and, for DoRA, .lora_magnitude_vector "
+      "alone");
+  return {};
 }
 
 }  // namespace detail
@@ -100,9 +107,9 @@ inline void write_peft_adapter(std::string const& folder, std::span<host_part co
   });
 }
 
-/// Reads a PEFT adapter as parts for a model of this architecture. Throws file_error, with the key or tensor,
-/// for everything that is not plain LoRA on projections of the model: nothing that would change its outputs
-/// is passed over.
+/// Reads a PEFT adapter as parts for a model of this architecture; a DoRA adapter's need `with_magnitudes`.
+/// Throws file_error, with the key or tensor, for everything that is not LoRA or DoRA on projections of the
+/// model: nothing that would change its outputs is passed over.
 [[nodiscard]] inline std::vector<host_part> read_peft_adapter(std::string const& folder,
                                                               architecture const& a) {
   detail::peft_settings const settings = detail::read_peft_config(folder + "/adapter_config.json");
@@ -111,7 +118,7 @@ inline void write_peft_adapter(std::string const& folder, std::span<host_part co
       file.tensors(), peer_names_of(a, naming::hugging_face), a,
       [&](std::string const& name) { return detail::parse_peft_name(name, file.path()); },
       [&](std::string const& module, tensor_entry const&) {
-        return detail::adapter_size{settings.rank_of(module), settings.scale_of(module)};
+        return detail::adapter_size{settings.rank_of(module), settings.scale_of(module), settings.dora};
       });
 }
 

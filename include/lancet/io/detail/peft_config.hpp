@@ -63,6 +63,7 @@ struct peft_settings {
   nlohmann::json document;
   std::string path;
   bool rank_stabilised = false;
+  bool dora = false;
 
   [[nodiscard]] json_field root() const { return {document, path}; }
   [[nodiscard]] peft_pattern pattern(char const* key, char const* exceptions) const {
@@ -89,7 +90,7 @@ struct peft_settings {
 }
 
 [[nodiscard]] inline peft_settings read_peft_config(std::string const& path) {
-  peft_settings out{read_json(path), path, false};
+  peft_settings out{read_json(path), path};
   json_field const f = out.root();
   if (f["peft_type"].text_or("") != "LORA") f["peft_type"].fail("'LORA'");
   // What does not change outputs, or is checked by the tensors' own names and shapes.
@@ -128,9 +129,7 @@ struct peft_settings {
     } else if (key == "use_rslora") {
       out.rank_stabilised = at.flag().value_or(false);
     } else if (key == "use_dora") {
-      at.fail(
-          "false: DoRA rescales every row by its norm, which is no low-rank change; merge it with PEFT "
-          "first");
+      out.dora = at.flag().value_or(false);
     } else if (key == "modules_to_save") {
       at.fail("null: whole modules that were trained beside the adapter are not supported");
     } else {
