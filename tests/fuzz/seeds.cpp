@@ -49,6 +49,28 @@ lancet_test::gguf_bytes small_model(std::string const& family, std::string const
   return g;
 }
 
+lancet_test::gguf_bytes small_lora() {
+  using namespace lancet_test;
+  gguf_bytes g;
+  g.header(2, 4).string("general.type", "adapter").string("general.architecture", "llama");
+  g.string("adapter.type", "lora").scalar<float>("adapter.lora.alpha", g_f32, 2);
+  g.tensor("blk.1.attn_output.weight.lora_a", {24, 1}, 0, 0);
+  g.tensor("blk.1.attn_output.weight.lora_b", {1, 12}, 0, 96).pad();
+  for (int i = 0; i < 24 + 12; ++i) g.put(0.5f);
+  return g;
+}
+
+lancet_test::gguf_bytes small_control_vector() {
+  using namespace lancet_test;
+  gguf_bytes g;
+  g.header(1, 2).string("general.architecture", "controlvector");
+  g.scalar<std::int32_t>("controlvector.layer_count", g_i32, 1)
+      .tensor("direction.1", {12}, 0, 0)
+      .pad()
+      .zeros(48);
+  return g;
+}
+
 std::string small_tokenizer(std::string const& normalizer, std::string const& model) {
   return R"({"version": "1.0", "truncation": null, "padding": null, "added_tokens": [{"id": 3, "content": "<s>",
       "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}], "normalizer": )" +
@@ -110,6 +132,15 @@ int main(int count, char** arguments) {
         small_tokenizer(
             R"({"type": "Prepend", "prepend": "\u2581"})",
             R"({"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["h", -1.5], ["he", -2]]})"));
+
+  write(folder + "/adapter_gguf", "lora", small_lora().bytes);
+  write(folder + "/adapter_gguf", "control_vector", small_control_vector().bytes);
+  write(
+      folder + "/adapter_config", "lora",
+      R"({"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "m", "r": 4, "lora_alpha": 8,
+      "rank_pattern": {"o_proj": 2, "^model.layers.1.self_attn.q_proj": 3}, "alpha_pattern": {"1.self_attn.o_proj": 4.5},
+      "target_modules": ["o_proj", "q_proj"], "use_rslora": true, "use_dora": true, "bias": "none",
+      "init_lora_weights": "gaussian", "modules_to_save": null, "lora_dropout": 0.0, "inference_mode": true})");
 
   std::string const circuit =
       R"({"format": "lancet.circuit", "version": 1, "model": {"name": "m", "sha256": ""},
