@@ -46,6 +46,7 @@ class golden_tensors {
   explicit golden_tensors(std::string_view relative)
       : file_(lancet::safetensors_file::open(shared(relative))) {}
 
+  [[nodiscard]] bool contains(std::string_view name) const { return file_.tensors().find(name) != nullptr; }
   [[nodiscard]] golden_tensor floats(std::string_view name) const {
     lancet::tensor_entry const& entry = file_.tensors().at(name);
     return {entry.shape, lancet::read_floats(entry)};
