@@ -23,6 +23,7 @@
 #include "lancet/hooks/offset.hpp"
 #include "lancet/hooks/patch.hpp"
 #include "lancet/hooks/record.hpp"
+#include "lancet/model/encoder_score.hpp"
 #include "lancet/model/generate.hpp"
 #include "lancet/model/run.hpp"
 #include "lancet/model/score.hpp"

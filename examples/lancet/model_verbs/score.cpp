@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `lancet score`: log-probability of every token of texts and of given continuations, and perplexity.
+// `lancet score`: log-probability of every token of texts and of given continuations, and perplexity; of encoders
+// that of every token while it is masked, or of a classifier's labels.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <numeric>
 
+#include "lancet/model/encoder_score.hpp"
 #include "lancet/model/score.hpp"
 #include "lancet/model_verbs/verbs.hpp"
 #include "lancet/texts.hpp"
@@ -42,10 +45,88 @@ void print(common_options const& common, text_item const& item, std::vector<doub
   print_line(line);
 }
 
+[[nodiscard]] lancet::token mask_of(lancet::tokenizer const& tokens) {
+  for (char const* const name : {"[MASK]", "<mask>"})
+    if (auto const id = tokens.find(name)) return *id;
+  throw lancet::usage_error(
+      "score: the tokenizer has neither [MASK] nor <mask>, expected a masked language model's");
+}
+
+/// The ids of an item with its numbers: one for each of `positions`, null elsewhere; or one for each label.
+void print_encoded(common_options const& common, text_item const& item, lancet::encoder_text const& text,
+                   std::vector<double> const& log_probs, bool labels) {
+  double const total = std::accumulate(log_probs.begin(), log_probs.end(), 0.0);
+  auto const best = std::max_element(log_probs.begin(), log_probs.end());
+  if (!common.json) {
+    if (labels)
+      std::printf("label %td  %.4f  %s\n", best - log_probs.begin(), *best, item.text.c_str());
+    else
+      std::printf("%10.4f  %s\n", total, item.text.c_str());
+    return;
+  }
+  nlohmann::ordered_json line = nlohmann::ordered_json::object();
+  if (item.has_text) line["text"] = item.text;
+  line["ids"] = item.ids;
+  if (labels) {
+    line["label"] = best - log_probs.begin();
+    line["logprobs"] = log_probs;
+  } else {
+    line["logprobs"] = std::vector<nlohmann::ordered_json>(item.ids.size());
+    for (std::size_t i = 0; i < log_probs.size(); ++i)
+      line["logprobs"][static_cast<std::size_t>(text.positions[i])] = log_probs[i];
+    line["total"] = total;
+  }
+  print_line(line);
+}
+
+void run_encoder(common_options& common, options const& o, model_type const& model) {
+  if (o.bos)
+    throw lancet::usage_error("--bos: an encoder's tokenizer puts special tokens around a text itself");
+  text_rules rules = rules_of(model, false);
+  rules.special = true;
+  std::vector<text_item> const items = read_items(o.texts, o.input, common.json, rules);
+  bool const labels = model.arch().labels > 0;
+  if (!labels && !model.has_tokenizer())
+    throw lancet::usage_error("score: a masked language model needs its tokenizer, for the mask");
+  std::vector<lancet::encoder_text> texts;
+  for (text_item const& item : items) {
+    if (item.has_continuation)
+      throw lancet::file_error(item.where, "got a continuation, which an encoder has no place for");
+    lancet::encoder_text& text = texts.emplace_back(lancet::encoder_text{item.ids});
+    for (std::size_t i = 0; i < item.ids.size() && !labels; ++i)
+      if (!model.tokenizer().is_special(item.ids[i])) text.positions.push_back(static_cast<lancet::index>(i));
+  }
+  auto const cut = load(model, o.intervention);
+  lancet::hook_table<backend> hooks;
+  if (cut) cut->hook(hooks);
+  lancet::workspace<backend> ws;
+  lancet::progress bar(progress_of(common, "scoring", std::ssize(items)));
+  std::vector<std::vector<double>> all;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    std::span<lancet::encoder_text const> const one(&texts[i], 1);
+    all.push_back(
+        labels ? lancet::label_log_probabilities(model, hooks, one, ws)[0]
+               : lancet::masked_log_probabilities(model, hooks, one, mask_of(model.tokenizer()), ws)[0]);
+    print_encoded(common, items[i], texts[i], all.back(), labels);
+    bar.advance();
+  }
+  if (common.json && !o.summary) return;
+  nlohmann::ordered_json summary{{"items", items.size()}};
+  std::size_t scored = 0;
+  for (auto const& one : all) scored += one.size();
+  if (!labels) {
+    summary["tokens"] = scored;
+    summary["pseudo_perplexity"] =
+        scored == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(lancet::perplexity(all));
+  }
+  print_summary(common, std::move(summary));
+}
+
 void run(common_options& common, options const& o) {
   if (o.texts.empty() && o.input.empty())
     throw lancet::usage_error("score: got nothing to score, expected texts or --input");
   model_type const model = load(common);
+  if (!model.arch().causal || model.arch().labels > 0) return run_encoder(common, o, model);
   text_rules const rules = rules_of(model, o.bos);
   std::vector<text_item> const items = read_items(o.texts, o.input, common.json, rules);
   for (text_item const& item : items)
@@ -87,7 +168,9 @@ void run(common_options& common, options const& o) {
 void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb =
-      *app.add_subcommand("score", "Log-probability of each token, and of given continuations; perplexity");
+      *app.add_subcommand("score",
+                          "Log-probability of each token (of an encoder: while it is masked) and of given "
+                          "continuations, or of a classifier's labels; perplexity");
   add_common(verb, common, {});
   verb.add_option("TEXT", o->texts, "texts to score");
   verb.add_option(

@@ -7,6 +7,7 @@
 #include "lancet/model/cache.hpp"
 #include "lancet/model/run.hpp"
 #include "lancet/model/sampling.hpp"
+#include "lancet/model/score.hpp"
 
 namespace lancet {
 
@@ -44,10 +45,7 @@ template <class Arch>
 void check_generation(Arch const& arch, std::span<std::vector<token> const> prompts,
                       generate_options const& options) {
   if (options.tokens < 0) fail_expected("generate", std::to_string(options.tokens) + " tokens", "0 or more");
-  if (!arch.causal || arch.labels > 0)
-    throw usage_error("generate: got " + std::string(arch.family) +
-                      (arch.labels > 0 ? ", a classifier" : ", whose tokens see those after them") +
-                      "; expected a model that predicts the next token");
+  require_next_token_model(arch, "generate");
   if (options.batch < 1) fail_expected("generate", "batch " + std::to_string(options.batch), "at least 1");
   check_sampling({options.temperature, options.top_k, options.top_p});
   for (std::size_t i = 0; i < prompts.size(); ++i) {

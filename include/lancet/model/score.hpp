@@ -9,13 +9,23 @@ namespace lancet {
 /// Rows of a pass at which work per batch is large enough and memory (logits of every row) still small.
 inline constexpr index score_rows = 256;
 
+/// Throws usage_error, in the name of `who`, for an encoder or a classifier.
+template <class Arch>
+void require_next_token_model(Arch const& arch, char const* who) {
+  if (!arch.causal || arch.labels > 0)
+    throw usage_error(std::string(who) + ": got " + std::string(arch.family) +
+                      (arch.labels > 0 ? ", a classifier" : ", whose tokens see those after them") +
+                      "; expected a model that predicts the next token");
+}
+
 /// log P(ids[i] | ids[0 … i − 1]) in nats for i = 1 … n − 1, for each sequence: out[s] has n − 1 values.
 /// Sequences are batched to some `score_rows` rows; no special token is added. A sequence of fewer than one
-/// token is an error.
+/// token is an error, and so is an encoder (encoder_score.hpp).
 template <class B, class Arch, class H>
 [[nodiscard]] std::vector<std::vector<double>> log_probabilities(
     transformer<B, Arch> const& model, H& hooks, std::span<std::vector<token> const> sequences,
     workspace<B>& ws) {
+  require_next_token_model(model.arch(), "log_probabilities");
   std::vector<std::vector<double>> out(sequences.size());
   batch<B> input;
   readout_plan plan;
