@@ -76,6 +76,67 @@ def make_model(folder, seed=1, tokenizer=True):
                       "vocab": {word.replace(" ", "Ġ").replace("\n", "Ċ"): i for i, word in enumerate(WORDS)}, "merges": []}}))
 
 
+def make_encoder(folder, labels=0, seed=1):
+    """A random BERT: a masked language model, or a classifier with so many labels."""
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    rng = random.Random(seed)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "nurse", "doctor", "said", "that", "she", "he"]
+    width, mlp = 16, 20
+    classes = {"num_labels": labels, "id2label": {str(i): f"LABEL_{i}" for i in range(labels)}} if labels else {}
+    (folder / "config.json").write_text(json.dumps({
+        "architectures": ["BertForSequenceClassification" if labels else "BertForMaskedLM"], "model_type": "bert",
+        "vocab_size": len(words), "hidden_size": width, "intermediate_size": mlp, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "hidden_act": "gelu", "max_position_embeddings": 32, "type_vocab_size": 2,
+        "layer_norm_eps": 1e-12, **classes}))
+    tensors = {}
+
+    def matrix(name, rows, cols):
+        tensors[name + ".weight"] = [rows, cols], [rng.gauss(0, 1.2 / cols ** 0.5) for _ in range(rows * cols)]
+
+    def linear(name, rows, cols):
+        matrix(name, rows, cols)
+        tensors[name + ".bias"] = [rows], [rng.gauss(0, 0.1) for _ in range(rows)]
+
+    def norm(name):
+        tensors[name + ".weight"] = [width], [1.0] * width
+        tensors[name + ".bias"] = [width], [0.1] * width
+
+    for name, rows in (("word", len(words)), ("position", 32), ("token_type", 2)):
+        matrix(f"bert.embeddings.{name}_embeddings", rows, width)
+    norm("bert.embeddings.LayerNorm")
+    for layer in range(2):
+        at = f"bert.encoder.layer.{layer}."
+        for name in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
+            linear(at + name, width, width)
+        linear(at + "intermediate.dense", mlp, width)
+        linear(at + "output.dense", width, mlp)
+        norm(at + "attention.output.LayerNorm")
+        norm(at + "output.LayerNorm")
+    if labels:
+        linear("bert.pooler.dense", width, width)
+        linear("classifier", labels, width)
+    else:
+        linear("cls.predictions.transform.dense", width, width)
+        norm("cls.predictions.transform.LayerNorm")
+        tensors["cls.predictions.bias"] = [len(words)], [0.0] * len(words)
+    write_safetensors(folder / "model.safetensors", tensors)
+    special = [{"id": i, "content": word, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+                "special": True} for i, word in enumerate(words[:5])]
+    around = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+              {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]
+    (folder / "tokenizer.json").write_text(json.dumps({
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": special,
+        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
+                       "lowercase": True},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "TemplateProcessing", "single": around, "pair": around, "special_tokens": {
+            word: {"id": word, "ids": [words.index(word)], "tokens": [word]} for word in ("[CLS]", "[SEP]")}},
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+                  "vocab": {word: i for i, word in enumerate(words)}}}))
+
+
 def pair_lines():
     """Pairs of all splits; the same prompt never in two."""
     lines = []

@@ -74,6 +74,41 @@ class Info(ProgramTest):
         self.assertEqual(len(info["sha256"]), 64)
 
 
+class Encoders(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        support.make_encoder(cls.folder / "masked")
+        support.make_encoder(cls.folder / "classifier", labels=3)
+
+    def test_masked_tokens(self):
+        one, other, summary = self.json_of("score", "-m", "masked", "--summary", "The nurse said that she", "the doctor")
+        self.assertEqual(one["ids"], [2, 5, 6, 8, 9, 10, 3])
+        self.assertEqual([x is None for x in one["logprobs"]], [True] + 5 * [False] + [True])
+        self.assertTrue(all(x < 0 for x in one["logprobs"][1:-1]))
+        self.assertAlmostEqual(one["total"], sum(one["logprobs"][1:-1]), places=9)
+        self.assertEqual(summary["tokens"], 7)
+        self.assertAlmostEqual(summary["pseudo_perplexity"], math.exp(-(one["total"] + other["total"]) / 7), places=6)
+        masked, = self.json_of("score", "-m", "masked", stdin=json.dumps({"ids": [2, 5, 6, 4, 9, 10, 3]}) + "\n", *["--input", "-"])
+        self.assertEqual(masked["logprobs"][3], None)  # the mask is no token to score
+        self.assertNotAlmostEqual(masked["logprobs"][2], one["logprobs"][2], places=3)
+
+    def test_labels(self):
+        lines = self.json_of("score", "-m", "classifier", "The nurse said", "the doctor")
+        for line in lines:
+            self.assertEqual(len(line["logprobs"]), 3)
+            self.assertAlmostEqual(sum(map(math.exp, line["logprobs"])), 1, places=5)
+            self.assertEqual(line["label"], max(range(3), key=line["logprobs"].__getitem__))
+        self.assertIn("label", self.run_program("score", "-m", "classifier", "the nurse", "-q")[0])
+
+    def test_what_encoders_cannot(self):
+        self.refused(2, "generate: got bert, whose tokens see those after them", "generate", "-m", "masked", "the nurse")
+        self.refused(2, "generate: got bert, a classifier", "generate", "-m", "classifier", "the nurse")
+        self.refused(2, "--bos", "score", "-m", "masked", "--bos", "the nurse")
+        write_lines(self.folder / "continued.jsonl", [{"text": "the nurse", "continuation": " said"}])
+        self.refused(3, "got a continuation, which an encoder has no place for", "score", "-m", "masked", "-i", "continued.jsonl")
+
+
 class Tokens(ProgramTest):
     def test_texts_and_back(self):
         line, = self.json_of("tokens", "-m", "m", "The nurse said that")
