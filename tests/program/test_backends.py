@@ -72,6 +72,13 @@ class Backends(ProgramTest):
                 for got, wanted in zip(values, expected[name]):
                     self.assertAlmostEqual(got, wanted, delta=1e-3, msg=f"{backend}: {name}")
 
+    def test_a_run_goes_on_with_its_own_backend_alone(self):
+        others = [backend for backend in self.backends() if backend != "eigen"]
+        self.json_of("effects", "-m", "m", "--pairs", "pairs.jsonl", "-o", "once.json")
+        for backend in others:
+            self.refused(2, "was made with other settings", "effects", "-m", "m", "--pairs", "pairs.jsonl", "-o", "once.json",
+                         "--backend", backend)
+
     def test_surgery(self):
         for backend in self.backends():
             folder = self.folder / f"surgery-{backend}"

@@ -215,6 +215,7 @@ void run(common_options& common, options const& o) {
   if (common.dry_run) return print_plan(common, model, std::move(p), pairs);
 
   nlohmann::ordered_json settings{{"model", model.identity().sha256},
+                                  {"backend", backend::name},
                                   {"pairs", file.sha256()},
                                   {"split", o.split},
                                   {"examples", pairs.size()},

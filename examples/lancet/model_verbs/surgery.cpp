@@ -150,6 +150,7 @@ void prove(model_type const& model, common_options const& common, surgery_option
 [[nodiscard]] nlohmann::json settings_of(model_type const& model, common_options const& common,
                                          surgery_options const& o, surgery_data const& data) {
   return {{"model", model.identity().sha256},
+          {"backend", backend::name},
           {"data", data.hashes},
           {"seed", common.seed},
           {"exact_examples", o.exact_examples},

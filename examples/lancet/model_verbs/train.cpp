@@ -122,6 +122,7 @@ struct material {
                                                              material const& read) {
   auto const number = [](double x) { return nlohmann::json(x).dump(); };
   std::map<std::string, std::string> out{{"method", o.method},
+                                         {"backend", backend::name},
                                          {"objective", o.objective},
                                          {"steps", std::to_string(o.steps)},
                                          {"learning_rate", number(o.learning_rate)},
