@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lancet/surgery_files.hpp"
 
+#include <filesystem>
+
 #include "lancet/atlas/atlas.hpp"
 #include "lancet/atlas/entry_of_report.hpp"
 #include "lancet/atlas/report_html.hpp"
@@ -13,7 +15,7 @@ namespace program {
 std::string planted_folder(std::string const& output) {
   make_folders(output);
   std::string const folder = output + "/planted";
-  if (!lancet::detail::is_folder(folder)) lancet::save_planted(folder);
+  if (!std::filesystem::is_directory(folder)) lancet::save_planted(folder);
   return folder;
 }
 

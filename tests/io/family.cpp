@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,12 @@ BOOST_AUTO_TEST_CASE(absent_keys_have_the_defaults_of_transformers) {
   BOOST_TEST(describe("qwen2").names.qkv_bias);
   BOOST_TEST(!describe("qwen2").names.o_bias);
   BOOST_TEST(describe("qwen3").arch.head_dim == 128);
+  BOOST_TEST(describe("phi3").arch.norm_epsilon == 1e-5);
+  BOOST_TEST(describe("qwen2", R"("use_sliding_window": true, "max_window_layers": 4)").arch.windows ==
+             (std::vector<index>{0, 0, 0, 0, 4096, 4096}));
+  BOOST_TEST(
+      describe("qwen2", R"("use_sliding_window": true, "max_window_layers": 4, "sliding_window": null)")
+          .arch.windows.empty());
   architecture const gemma2 = describe("gemma2").arch;
   BOOST_TEST(gemma2.windows == (std::vector<index>{4096, 0, 4096, 0, 4096, 0}));
   BOOST_TEST(gemma2.score_cap == 50.0);
@@ -92,6 +99,12 @@ BOOST_AUTO_TEST_CASE(heads_are_known_by_their_tensors) {
   model_description const masked = describe("bert", encoder, table({{.name = "cls.predictions.bias"}}));
   BOOST_TEST(masked.arch.head_norm);
   BOOST_TEST(masked.arch.tied_unembedding);
+  std::string const rectified =
+      encoder + R"(, "hidden_act": "relu")";  // RobertaLMHead is gelu whatever the blocks are
+  BOOST_TEST((describe("bert", rectified, table({{.name = "cls.predictions.bias"}})).arch.head_activation ==
+              activation_kind::relu));
+  BOOST_TEST((describe("roberta", rectified, table({{.name = "lm_head.bias"}})).arch.head_activation ==
+              activation_kind::gelu));
   model_description const classes = describe(
       "roberta", encoder, table({{.name = "classifier.out_proj.weight", .shape = {3, 32}, .bytes = bytes}}));
   BOOST_TEST(classes.arch.labels == 3);
@@ -128,6 +141,19 @@ BOOST_AUTO_TEST_CASE(what_would_change_the_mathematics_is_refused_by_name) {
           "position_embedding_type: got \"relative_key\"");
   refused("bert", R"("is_decoder": true)", "is_decoder: got true");
   refused("roberta", R"("pad_token_id": 700)", "pad_token_id: got 700");
+  for (char const* const decoder : {"llama", "qwen2", "qwen3", "gemma2", "phi3"})
+    refused(decoder, R"("is_causal": false)", "is_causal: got false, expected true");
+  refused("llama", R"("rope_theta": -1.0)", "rope.base, factor, magnitude: got -1.0");
+  refused("llama", R"("rms_norm_eps": -1.0)", "norm_epsilon: got -1.0");
+  refused("llama", R"("rope_scaling": {"type": "yarn", "factor": 2.0, "beta_slow": 0})",
+          "beta_fast, beta_slow");
+  refused("llama", R"("rope_scaling": {"type": "llama3", "factor": 2.0, "low_freq_factor": 4.0,
+      "high_freq_factor": 4.0})",
+          "high_frequency: got 4.000000, 4.000000, expected finite and ascending");
+  refused("phi3",
+          R"("rope_scaling": {"type": "yarn", "short_factor": [1, 1, 1, 1], "long_factor": [1, 1, 1, 1]})",
+          "short_factor, long_factor: got factors for each pair beside yarn");
+  refused("\\u001b[2J", "", "got architecture '\\x1b[2J'");
   refused("llama", R"("num_key_value_heads": 3)", "config.json: architecture.kv_heads: got 3 for 4 heads");
   auto const without = [](std::string const& text, std::string_view sentence) {
     check_throws<file_error>(
@@ -144,11 +170,12 @@ BOOST_AUTO_TEST_CASE(what_would_change_the_mathematics_is_refused_by_name) {
 }
 
 /// A GGUF file's metadata with one tensor, the embedding.
-gguf_bytes small_model(std::string const& family) {
+gguf_bytes small_model(std::string const& family, std::uint64_t more = 0,
+                       std::function<void(gguf_bytes&)> const& add = {}) {
   gguf_bytes g;
   auto const key = [&](char const* name) { return family + "." + name; };
   bool const layer_norm = family == "gpt2" || family == "gptneox";
-  g.header(1, 8);
+  g.header(1, 8 + more);
   g.string("general.architecture", family);
   g.scalar<std::uint32_t>(key("block_count"), g_u32, 1)
       .scalar<std::uint32_t>(key("embedding_length"), g_u32, 8);
@@ -158,6 +185,7 @@ gguf_bytes small_model(std::string const& family) {
   g.scalar<float>(key(layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"),
                   g_f32, 1e-5f);
   g.scalar<std::uint32_t>(key("attention.sliding_window"), g_u32, 4);
+  if (add) add(g);
   g.tensor("token_embd.weight", {8, 4}, 0, 0).pad().zeros(8 * 4 * 4);
   return g;
 }
@@ -182,6 +210,71 @@ BOOST_AUTO_TEST_CASE(families_of_gguf) {
   BOOST_TEST(describe(small_model("gemma3")).arch.local_rope.base == 10000.0);
   check_throws<file_error>([] { static_cast<void>(describe(small_model("mamba"))); },
                            "got architecture 'mamba', expected one of: llama, qwen2");
+}
+
+BOOST_AUTO_TEST_CASE(keys_of_gguf_that_change_the_mathematics) {
+  using add = std::function<void(gguf_bytes&)>;
+  auto const rope = [](std::uint64_t count, add const& keys, char const* family = "llama") {
+    return describe(small_model(family, count, keys)).arch.rope;
+  };
+  // As converters write them: the context is an integer, and a factor without a type is linear.
+  rope_settings const yarn = rope(3, [](gguf_bytes& g) {
+    g.string("llama.rope.scaling.type", "yarn").scalar<float>("llama.rope.scaling.factor", g_f32, 4);
+    g.scalar<std::uint32_t>("llama.rope.scaling.original_context_length", g_u32, 8);
+  });
+  BOOST_TEST((yarn.scaling == rope_scaling::yarn));
+  BOOST_TEST(yarn.original == 8.0);
+  rope_settings const linear =
+      rope(1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scaling.factor", g_f32, 4); });
+  BOOST_TEST((linear.scaling == rope_scaling::linear));
+  BOOST_TEST(linear.factor == 4.0);
+  BOOST_TEST(rope(1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scale_linear", g_f32, 2); }).factor ==
+             2.0);
+  BOOST_TEST((rope(0, {}).scaling == rope_scaling::none));
+  BOOST_TEST(rope(
+                 1,
+                 [](gguf_bytes& g) {
+                   g.scalar<std::uint32_t>("phi3.rope.scaling.original_context_length", g_u32, 16);
+                 },
+                 "phi3")
+                 .original == 16.0);
+
+  auto const windows = [](add const& keys) { return describe(small_model("olmo2", 1, keys)).arch.windows; };
+  BOOST_TEST(windows([](gguf_bytes& g) {
+               g.array<std::uint8_t>("olmo2.attention.sliding_window_pattern", g_bool, {0});
+             }).empty());
+  BOOST_TEST(windows([](gguf_bytes& g) {
+               g.array<std::uint8_t>("olmo2.attention.sliding_window_pattern", g_bool, {1});
+             }) == std::vector<index>{4});
+  auto const refused = [](std::uint64_t count, add const& keys, char const* sentence) {
+    check_throws<file_error>([&] { static_cast<void>(describe(small_model("llama", count, keys))); },
+                             sentence);
+  };
+  refused(
+      1,
+      [](gguf_bytes& g) {
+        g.array<std::uint8_t>("llama.attention.sliding_window_pattern", g_bool, {1, 0});
+      },
+      "sliding_window_pattern: got 2 flags, expected one for each of 1 layers");
+  refused(
+      1, [](gguf_bytes& g) { g.scalar<float>("llama.logit_scale", g_f32, 0.5f); },
+      "'llama.logit_scale' is not understood, and could change what the model computes");
+  refused(
+      1, [](gguf_bytes& g) { g.scalar<std::uint8_t>("llama.attention.causal", g_bool, 0); },
+      "llama.attention.causal: got false, expected true");
+  refused(
+      1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.freq_base", g_f32, -1); },
+      "expected a positive number");
+  refused(
+      1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scaling.factor", g_f32, INFINITY); },
+      "expected a positive number");
+}
+
+BOOST_AUTO_TEST_CASE(integers_are_no_weights) {
+  tensor_entry const whole{.name = "output_norm.weight", .type = tensor_type::i32, .shape = {8}};
+  check_throws<file_error>(
+      [&] { require_numbers(whole, "m.gguf"); },
+      "m.gguf: tensor 'output_norm.weight' has type I32, expected floating-point numbers");
 }
 
 /// Shard `number` of `count`, which holds one tensor.

@@ -8,8 +8,10 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "lancet/causal/metric_values.hpp"
 #include "lancet/hooks/hooks.hpp"
 #include "lancet/model/generate.hpp"
+#include "lancet/validate/validate.hpp"
 #include "support/errors.hpp"
 #include "support/tiny_model.hpp"
 
@@ -23,9 +25,10 @@ namespace {
 
 constexpr token mask = 3;
 
-architecture classifier(index labels) {
-  architecture a = bert_like();
+architecture classifier(index labels, bool first = true) {
+  architecture a = first ? bert_like() : gpt2_like();
   a.labels = labels;
+  a.labels_of_first = first;
   a.tied_unembedding = false;
   return a;
 }
@@ -36,7 +39,10 @@ std::vector<double> row_of(transformer<B> const& model, encoder_text const& text
   auto none = hooks();
   workspace<B> ws;
   batch<B> input;
-  input.add(std::span<token const>(ids), std::span<index const>(text.types));
+  if (text.types.empty())
+    input.add(std::span<token const>(ids));
+  else
+    input.add(std::span<token const>(ids), std::span<index const>(text.types));
   index const rows[] = {row};
   forward(model, input, none, ws, rows);
   logits(model, none, ws);
@@ -80,21 +86,26 @@ BOOST_AUTO_TEST_CASE(every_position_is_masked_by_itself) {
 }
 
 BOOST_AUTO_TEST_CASE(labels_add_up_to_one) {
-  transformer<B> const model = tiny_model<B>(classifier(3));
-  auto none = hooks();
-  workspace<B> ws;
-  std::vector<encoder_text> const all = texts();
-  auto const got = label_log_probabilities(model, none, std::span<encoder_text const>(all), ws);
-  BOOST_TEST_REQUIRE(got.size() == all.size());
-  for (std::size_t s = 0; s < all.size(); ++s) {
-    std::vector<double> const expected = row_of(model, all[s], all[s].ids, 0);
-    BOOST_TEST_REQUIRE(got[s].size() == 3U);
-    double sum = 0;
-    for (std::size_t l = 0; l < 3; ++l) {
-      BOOST_TEST(std::abs(got[s][l] - expected[l]) < 1e-12);
-      sum += std::exp(got[s][l]);
+  for (bool const first : {true, false}) {
+    transformer<B> const model = tiny_model<B>(classifier(3, first));
+    auto none = hooks();
+    workspace<B> ws;
+    std::vector<encoder_text> all = texts();
+    for (encoder_text& text : all)
+      if (!first) text.types.clear();
+    auto const got = label_log_probabilities(model, none, std::span<encoder_text const>(all), ws);
+    BOOST_TEST_REQUIRE(got.size() == all.size());
+    for (std::size_t s = 0; s < all.size(); ++s) {
+      std::vector<double> const expected =
+          row_of(model, all[s], all[s].ids, first ? 0 : std::ssize(all[s].ids) - 1);
+      BOOST_TEST_REQUIRE(got[s].size() == 3U);
+      double sum = 0;
+      for (std::size_t l = 0; l < 3; ++l) {
+        BOOST_TEST(std::abs(got[s][l] - expected[l]) < 1e-12);
+        sum += std::exp(got[s][l]);
+      }
+      BOOST_TEST(std::abs(sum - 1) < 1e-12);
     }
-    BOOST_TEST(std::abs(sum - 1) < 1e-12);
   }
 }
 
@@ -118,6 +129,21 @@ BOOST_AUTO_TEST_CASE(a_model_of_another_kind_is_refused) {
                             "log_probabilities: got bert, whose tokens see those after them");
   check_throws<usage_error>([&] { (void)generate(tiny_model<B>(classifier(2)), none, sequences, {}); },
                             "generate: got bert, a classifier");
+  contrast_pair pair;
+  pair.clean = {1, 2, 3};
+  pair.answer = {4, 5};
+  hook_table<B> table;
+  std::span<contrast_pair const> const one(&pair, 1);
+  check_throws<usage_error>(
+      [&] { (void)metric_values(tiny_model<B>(bert_like()), table, one, log_likelihood{}, ws); },
+      "got an answer of several tokens, which bert would see");
+  validation_data data;
+  pair.answer = {4};
+  pair.contrast = {5};
+  data.harm.pairs = {pair};
+  data.held_out = {{1, 2, 3}};
+  check_throws<usage_error>([&] { validator<B>(tiny_model<B>(bert_like()), data, log_odds{}, {0}); },
+                            "validate: held-out text: got bert, whose tokens see those after them");
   std::vector<encoder_text> const outside{{{1, 2}, {0, 0}, {2}}};
   check_throws<usage_error>(
       [&] {

@@ -65,6 +65,7 @@ class causal_runs {
     auto const predicted = clean_predictions(model, m, pairs, ws);
     for (index e = 0; e < std::ssize(pairs); ++e) {
       contrast_pair const& p = pairs[static_cast<std::size_t>(e)];
+      require_unseen_answer(model.arch(), p);
       if (paired && !noisy) check_counterfactual(p);
       std::vector<token> const& base_text = direction == denoise && !noisy ? p.corrupted : p.clean;
       std::vector<token> const& source_text = direction == denoise ? p.clean : p.corrupted;

@@ -59,6 +59,16 @@ struct prompt {
   index length = 0;  ///< of the prompt itself, without the answer's tokens that follow it
 };
 
+/// Throws usage_error for answers of several tokens where every token sees every token: the model would read the
+/// answer that it is asked for.
+template <class Arch>
+void require_unseen_answer(Arch const& arch, contrast_pair const& pair) {
+  if (!arch.causal && (pair.answer.size() > 1 || pair.contrast.size() > 1))
+    throw usage_error("metric: line " + std::to_string(pair.line) +
+                      ": got an answer of several tokens, which " + std::string(arch.family) +
+                      " would see; expected one token");
+}
+
 /// The runs that a metric needs of one prompt: one where answers are single tokens, one an answer otherwise.
 /// `example` is written into the queries; `clean` is what the clean run predicts, where the metric needs it.
 [[nodiscard]] inline std::vector<prompt> metric_prompts(metric m, contrast_pair const& pair,

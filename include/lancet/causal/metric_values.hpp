@@ -25,6 +25,7 @@ template <class B, class Arch>
     plan.clear();
   };
   for (contrast_pair const& p : pairs) {
+    require_unseen_answer(model.arch(), p);
     for (prompt const& q : metric_prompts(m, p, p.clean, plan.examples)) {
       for (token_query const& t : q.queries) plan.read(input.rows() + t.row, t, t.example);
       input.add(q.tokens);

@@ -51,6 +51,7 @@ class circuit_runs {
       for (; last < pairs_.size() && (last == first || rows + std::ssize(pairs_[last].clean) <= 512);
            ++last) {
         contrast_pair const& p = pairs_[last];
+        require_unseen_answer(model_.arch(), p);
         auto const e = static_cast<index>(last - first);
         for (prompt& q : metric_prompts(options_.metric, p, p.clean, e, predicted_[last]))
           rows += std::ssize(q.tokens), clean.push_back(std::move(q));

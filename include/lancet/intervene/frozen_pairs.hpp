@@ -21,6 +21,7 @@ class frozen_pairs {
                std::span<index const> layers)
       : model_(model), layers_(layers.begin(), layers.end()), resid_(layers.size()) {
     for (contrast_pair const& pair : pairs) {
+      require_unseen_answer(model_.arch(), pair);
       examples_.emplace_back();
       add(metric_prompts(m, pair, pair.clean, 0), 1);
       if (!paired) continue;

@@ -35,7 +35,7 @@ inline constexpr family_row families[] = {
                                         auto const& known) {
   std::string names;
   for (auto const name : known) names += (names.empty() ? "" : ", ") + std::string(name);
-  throw file_error(where, "got architecture '" + family + "', expected one of: " + names);
+  throw file_error(where, "got architecture " + in_quotes(family) + ", expected one of: " + names);
 }
 
 /// A description whose sizes contradict each other is the file's fault.
@@ -56,6 +56,7 @@ inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
     if (k.tensors.find(name)) {
       std::vector<float> values(static_cast<std::size_t>(r.dims / 2));
       tensor_entry const& fits = k.tensors.at(name, std::vector<std::ptrdiff_t>{r.dims / 2});
+      require_numbers(fits, file.path());
       read_rows(fits, 0, 1, values);
       out.assign(values.begin(), values.end());
       for (double const v : out)

@@ -73,7 +73,9 @@ class weight_filler {
   tensor_entry const& take(std::string const& name, index rows, index cols) {
     used_.insert(name);
     std::vector<std::ptrdiff_t> const shape = cols > 0 ? std::vector{rows, cols} : std::vector{rows};
-    return tensors_.at(name, shape);
+    tensor_entry const& entry = tensors_.at(name, shape);
+    require_numbers(entry, tensors_.path());
+    return entry;
   }
 
   /// Reads a whole tensor, in parallel, and checks that every number is finite.
@@ -236,7 +238,7 @@ class weight_filler {
       for (std::string const& suffix : model_.names.ignored) known = known || t.name.ends_with(suffix);
       if (!known)
         throw file_error(tensors_.path(),
-                         "has tensor '" + t.name + "', which " + model_.arch.family +
+                         "has tensor " + in_quotes(t.name) + ", which " + model_.arch.family +
                              " does not use; ignoring it could change what the model computes");
     }
   }

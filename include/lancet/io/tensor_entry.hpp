@@ -69,6 +69,14 @@ inline void read_rows(tensor_entry const& tensor, std::ptrdiff_t first, std::ptr
              out);
 }
 
+/// Throws file_error for a tensor of integers where weights are expected.
+inline void require_numbers(tensor_entry const& tensor, std::string_view path) {
+  if (!is_dequantizable(tensor.type))
+    throw file_error(std::string(path), "tensor " + detail::in_quotes(tensor.name) + " has type " +
+                                            std::string(row_of(tensor.type).name) +
+                                            ", expected floating-point numbers");
+}
+
 /// All elements as floats.
 [[nodiscard]] inline std::vector<float> read_floats(tensor_entry const& tensor) {
   std::vector<float> out(static_cast<std::size_t>(tensor.elements()));

@@ -6,6 +6,7 @@
 // same names. docs/adding-an-architecture.md goes through the axes.
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -141,9 +142,16 @@ void validate_architecture(Arch const& a) {
   demand(a.mlp_width > 0, "mlp_width", std::to_string(a.mlp_width), "at least 1");
   demand(a.vocabulary > 0, "vocabulary", std::to_string(a.vocabulary), "at least 1");
   demand(a.context > 0, "context", std::to_string(a.context), "at least 1");
-  demand(a.score_scale > 0, "score_scale", std::to_string(a.score_scale), "a positive number");
-  demand(a.score_cap >= 0 && a.logit_cap >= 0, "score_cap, logit_cap",
-         std::to_string(a.score_cap) + ", " + std::to_string(a.logit_cap), "positive numbers, or 0");
+  auto const positive = [&](double x, char const* what) {
+    demand(x > 0 && std::isfinite(x), what, std::to_string(x), "a positive number");
+  };
+  positive(a.score_scale, "score_scale");
+  demand(a.norm_epsilon >= 0 && std::isfinite(a.norm_epsilon), "norm_epsilon", std::to_string(a.norm_epsilon),
+         "a positive number, or 0");
+  positive(a.embedding_scale, "embedding_scale");
+  demand(a.score_cap >= 0 && a.logit_cap >= 0 && std::isfinite(a.score_cap) && std::isfinite(a.logit_cap),
+         "score_cap, logit_cap", std::to_string(a.score_cap) + ", " + std::to_string(a.logit_cap),
+         "positive numbers, or 0");
   demand(a.windows.empty() || static_cast<index>(a.windows.size()) == a.layers, "windows",
          std::to_string(a.windows.size()) + " layers", "one for each layer");
   for (index const w : a.windows) demand(w >= 0, "windows", std::to_string(w), "at least 0");
@@ -154,6 +162,21 @@ void validate_architecture(Arch const& a) {
   auto const rope = [&](rope_settings const& r, char const* name) {
     demand(r.dims > 0 && r.dims <= a.head_dim && r.dims % 2 == 0, name, std::to_string(r.dims),
            "even, and within head_dim");
+    for (double const x : {r.base, r.factor, r.magnitude}) positive(x, "rope.base, factor, magnitude");
+    if (r.scaling == rope_scaling::dynamic || r.scaling == rope_scaling::yarn ||
+        r.scaling == rope_scaling::llama3)
+      positive(r.original, "rope.original");
+    if (r.scaling == rope_scaling::yarn) {
+      demand(r.base != 1, "rope.base", "1", "another for yarn, which divides by its logarithm");
+      for (double const x : {r.beta_fast, r.beta_slow}) positive(x, "rope.beta_fast, beta_slow");
+    }
+    if (r.scaling == rope_scaling::llama3)
+      demand(r.low_frequency < r.high_frequency && std::isfinite(r.high_frequency - r.low_frequency),
+             "rope.low_frequency, high_frequency",
+             std::to_string(r.low_frequency) + ", " + std::to_string(r.high_frequency),
+             "finite and ascending");
+    for (auto const* const list : {&r.divisors, &r.long_divisors})
+      for (double const x : *list) positive(x, "rope.divisors");
     if (r.scaling == rope_scaling::factors)
       demand(static_cast<index>(r.divisors.size()) == r.dims / 2 &&
                  (r.long_divisors.empty() || r.long_divisors.size() == r.divisors.size()),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What encoders say of texts: log-probabilities of single tokens with those tokens masked, and of a classifier's
-// labels.
+// What encoders say of texts: log-probabilities of single tokens with those tokens masked; and what classifiers,
+// encoders or not, say: those of their labels.
 #pragma once
 
 #include <span>
@@ -77,8 +77,8 @@ template <class B, class Arch, class H>
   return out;
 }
 
-/// log P(label | text) in nats, for every label, of each text. Throws usage_error for a model that is no
-/// classifier.
+/// log P(label | text) in nats, for every label, of each text, from its first row or its last, as the
+/// architecture says. Throws usage_error for a model that is no classifier.
 template <class B, class Arch, class H>
 [[nodiscard]] std::vector<std::vector<double>> label_log_probabilities(transformer<B, Arch> const& model,
                                                                        H& hooks,
@@ -95,8 +95,8 @@ template <class B, class Arch, class H>
     std::size_t last = first;
     while (last < texts.size() &&
            (last == first || input.rows() + std::ssize(texts[last].ids) <= score_rows)) {
-      for (index l = 0; l < labels; ++l)
-        plan.read(input.rows(), {0, static_cast<token>(l), 1.0, 0}, plan.examples++);
+      index const row = input.rows() + (model.arch().labels_of_first ? 0 : std::ssize(texts[last].ids) - 1);
+      for (index l = 0; l < labels; ++l) plan.read(row, {0, static_cast<token>(l), 1.0, 0}, plan.examples++);
       detail::add_text(input, texts[last], std::span<token const>(texts[last].ids));
       ++last;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A decoder-only transformer: architecture, weights, and the identity that every result carries.
+// A transformer: architecture, weights, and the identity that every result carries.
 #pragma once
 
 #include <future>

@@ -8,6 +8,7 @@
 #include "lancet/intervene/frozen_pairs.hpp"
 #include "lancet/intervene/frozen_text.hpp"
 #include "lancet/intervene/intervention.hpp"
+#include "lancet/model/score.hpp"
 #include "lancet/validate/measures.hpp"
 
 namespace lancet {
@@ -34,6 +35,7 @@ class validator {
       keep_.push_back(freeze(name, pairs, log_odds{}));
       likelihood_.push_back(freeze(name, pairs, log_likelihood{}));
     }
+    if (!data_.held_out.empty()) require_next_token_model(model.arch(), "validate: held-out text");
     if (!data_.held_out.empty() && text_.size() == 0)
       throw usage_error("validate: the held-out text has no window of at least two tokens");
   }

@@ -52,10 +52,11 @@ namespace lancet::detail {
   return m;
 }
 
-/// The masked-language-model head: gelu and a norm before the unembedding, which is the embedding and a bias.
-inline void masked_language_model(model_description& m, config const& c, std::string dense, std::string norm,
-                                  std::string bias, std::string decoder, std::string const& pooler) {
-  m.arch.head_activation = activation_of(c, "hidden_act", "gelu");
+/// The masked-language-model head: an activation and a norm before the unembedding, which is the embedding and a bias.
+inline void masked_language_model(model_description& m, config const& c, activation_kind activation,
+                                  std::string dense, std::string norm, std::string bias, std::string decoder,
+                                  std::string const& pooler) {
+  m.arch.head_activation = activation;
   m.arch.head_norm = true;
   m.arch.tied_unembedding = c.value<bool>("tie_word_embeddings", true);
   m.names.head = std::move(dense);
@@ -90,8 +91,8 @@ inline void classifier(model_description& m, tensor_table const& tensors, std::s
   model_description m = encoder(c, tensors, "bert", "bert.");
   if (tensors.find("cls.predictions.bias")) {
     std::string const head = "cls.predictions.";
-    masked_language_model(m, c, head + "transform.dense", head + "transform.LayerNorm", head + "bias",
-                          head + "decoder", "bert.pooler.dense");
+    masked_language_model(m, c, m.arch.activation, head + "transform.dense", head + "transform.LayerNorm",
+                          head + "bias", head + "decoder", "bert.pooler.dense");
     m.names.ignored.insert(m.names.ignored.end(),
                            {"cls.seq_relationship.weight", "cls.seq_relationship.bias"});
   } else if (tensors.find("classifier.weight")) {
@@ -109,8 +110,8 @@ inline void classifier(model_description& m, tensor_table const& tensors, std::s
     c.fail("pad_token_id", std::to_string(m.names.first_position - 1), "a position of the table");
   m.arch.context -= m.names.first_position;
   if (tensors.find("lm_head.bias"))
-    masked_language_model(m, c, "lm_head.dense", "lm_head.layer_norm", "lm_head.bias", "lm_head.decoder",
-                          "roberta.pooler.dense");
+    masked_language_model(m, c, activation_kind::gelu, "lm_head.dense", "lm_head.layer_norm", "lm_head.bias",
+                          "lm_head.decoder", "roberta.pooler.dense");
   else if (tensors.find("classifier.out_proj.weight"))
     classifier(m, tensors, "classifier.dense", "classifier.out_proj");
   else

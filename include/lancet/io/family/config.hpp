@@ -59,7 +59,7 @@ struct config {
   void require(char const* key, nlohmann::json const& neutral) const {
     auto const* const v = find(json, key);
     if (v && !v->is_null() && *v != neutral)
-      fail(key, v->dump(),
+      fail(key, printable(v->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)),
            neutral.dump() + " (anything else changes what the model computes, and is not supported)");
   }
   [[noreturn]] void fail(char const* key, std::string const& got, std::string const& expected) const {
@@ -74,7 +74,7 @@ struct config {
   if (name == "gelu") return activation_kind::gelu;
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return activation_kind::gelu_tanh;
   if (name == "relu") return activation_kind::relu;
-  c.fail(key, "'" + name + "'", "silu, gelu, gelu_new, gelu_pytorch_tanh or relu");
+  c.fail(key, in_quotes(name), "silu, gelu, gelu_new, gelu_pytorch_tanh or relu");
 }
 
 inline constexpr std::string_view rope_keys[] = {"rope_type",        "type",
@@ -94,8 +94,8 @@ inline constexpr std::string_view rope_keys[] = {"rope_type",        "type",
   for (auto const& [key, unused] : object.json.items()) {
     if (std::find(std::begin(rope_keys), std::end(rope_keys), key) == std::end(rope_keys))
       throw file_error(c.where,
-                       "rotary embedding: got key '" + key +
-                           "', expected one that is understood (it could change what the model computes)");
+                       "rotary embedding: got key " + in_quotes(key) +
+                           ", expected one that is understood (it could change what the model computes)");
   }
   std::string const type =
       object.value<std::string>("rope_type", object.value<std::string>("type", "default"));
@@ -119,6 +119,9 @@ inline constexpr std::string_view rope_keys[] = {"rope_type",        "type",
     r.low_frequency = object.need<double>("low_freq_factor");
     r.high_frequency = object.need<double>("high_freq_factor");
   } else if (type == "yarn") {
+    if (object.has("short_factor") || object.has("long_factor"))  // Phi-3's first files mean longrope by it
+      throw file_error(c.where,
+                       "short_factor, long_factor: got factors for each pair beside yarn, expected longrope");
     r.scaling = rope_scaling::yarn;
     r.factor = object.value<double>("factor", context / r.original);
     r.beta_fast = object.value<double>("beta_fast", 32);
@@ -136,8 +139,8 @@ inline constexpr std::string_view rope_keys[] = {"rope_type",        "type",
     r.magnitude = object.value<double>(
         "attention_factor", r.factor <= 1 ? 1 : std::sqrt(1 + std::log(r.factor) / std::log(r.original)));
   } else {
-    throw file_error(c.where, "rope_type: got '" + type +
-                                  "', expected default, linear, dynamic, llama3, yarn or longrope");
+    throw file_error(c.where, "rope_type: got " + in_quotes(type) +
+                                  ", expected default, linear, dynamic, llama3, yarn or longrope");
   }
   auto const positive = [&](double v, char const* key) {
     if (!(v > 0))
@@ -183,7 +186,7 @@ template <class Local>
     bool local = types.empty() && is_local(static_cast<index>(l));
     if (!types.empty()) {
       if (types[l] != "sliding_attention" && types[l] != "full_attention")
-        c.fail("layer_types", "'" + types[l] + "'", "sliding_attention or full_attention");
+        c.fail("layer_types", in_quotes(types[l]), "sliding_attention or full_attention");
       local = types[l] == "sliding_attention";
     }
     if (!local) continue;

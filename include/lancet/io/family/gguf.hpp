@@ -2,10 +2,14 @@
 // Architecture and tensor names of a GGUF file's metadata, for each of its families.
 //
 // Tensor names are the same in every family; what a file has of biases and heads its tensors say. Rotary scaling by
-// factors a pair comes as tensors, and is read by the loader (see `rope_factor_tensors`).
+// factors a pair comes as tensors, and is read by the loader (see `read_rope_factors`).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "lancet/io/family/config.hpp"
 #include "lancet/io/gguf.hpp"
@@ -93,25 +97,96 @@ struct gguf_keys {
   rope_settings r;
   r.base = k.value<double>("rope.freq_base", base);
   r.dims = k.count("rope.dimension_count", a.head_dim);
-  r.original = k.value<double>("rope.scaling.original_context_length", static_cast<double>(a.context));
-  std::string const type = k.value<std::string>("rope.scaling.type", "none");
+  r.original = static_cast<double>(k.count("rope.scaling.original_context_length", a.context));
+  std::string const type = k.value<std::string>("rope.scaling.type", "linear");  // llama.cpp's default
   if (type == "none" || type == "longrope") return r;  // longrope: by factors, which are tensors
-  r.factor = k.value<double>("rope.scaling.factor", 1);
+  double const old = k.value<double>("rope.scale_linear", 0);
+  r.factor = k.value<double>("rope.scaling.factor", old == 0 ? 1 : old);
   if (!(r.factor > 0)) k.fail("rope.scaling.factor", std::to_string(r.factor), "a positive number");
   if (type == "linear") {
-    r.scaling = rope_scaling::linear;
+    if (r.factor != 1) r.scaling = rope_scaling::linear;
   } else if (type == "yarn") {
     r.scaling = rope_scaling::yarn;
     r.beta_fast = k.value<double>("rope.scaling.yarn_beta_fast", 32);
     r.beta_slow = k.value<double>("rope.scaling.yarn_beta_slow", 1);
     r.magnitude = (1 + 0.1 * std::log(r.factor)) * k.value<double>("rope.scaling.attn_factor", 1);
   } else {
-    k.fail("rope.scaling.type", "'" + type + "'", "none, linear, yarn or longrope");
+    k.fail("rope.scaling.type", in_quotes(type), "none, linear, yarn or longrope");
   }
   return r;
 }
 
+/// Each layer's window: by `sliding_window_pattern`, a flag for each layer or the n of which each n-th layer has
+/// none, where the file has it, else by the family's n (1: all have one).
+[[nodiscard]] inline std::vector<index> gguf_windows(gguf_keys const& k, index layers, index window,
+                                                     index global_every) {
+  constexpr char const* name = "attention.sliding_window_pattern";
+  gguf_value const* const pattern = k.file.find(k.key(name));
+  std::vector<index> out;
+  if (pattern && pattern->is_array) {
+    std::vector<bool> const local = pattern->as_list<bool>(k.file.path());
+    if (static_cast<index>(local.size()) != layers)
+      k.fail(name, std::to_string(local.size()) + " flags",
+             "one for each of " + std::to_string(layers) + " layers");
+    for (bool const here : local) out.push_back(here ? window : 0);
+  } else {
+    index const every = pattern ? k.count(name) : global_every;
+    for (index l = 0; l < layers; ++l) out.push_back(every > 1 && (l + 1) % every == 0 ? 0 : window);
+  }
+  if (std::ranges::all_of(out, [](index w) { return w == 0; })) out.clear();
+  return out;
+}
+
+/// Keys under the family's name that are read here, or say nothing of the mathematics.
+inline constexpr std::string_view gguf_known_keys[] = {
+    "attention.causal",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.layer_norm_epsilon",
+    "attention.layer_norm_rms_epsilon",
+    "attention.sliding_window",
+    "attention.sliding_window_pattern",
+    "attention.value_length",
+    "attn_logit_softcapping",
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "expert_count",
+    "expert_used_count",
+    "feed_forward_length",
+    "final_logit_softcapping",
+    "pooling_type",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.freq_base_swa",
+    "rope.scale_linear",
+    "rope.scaling.attn_factor",
+    "rope.scaling.factor",
+    "rope.scaling.finetuned",
+    "rope.scaling.original_context_length",
+    "rope.scaling.type",
+    "rope.scaling.yarn_beta_fast",
+    "rope.scaling.yarn_beta_slow",
+    "tensor_data_layout",
+    "use_parallel_residual",
+    "vocab_size",
+};
+
+/// Refuses every other key under the family's name: it could change what the model computes.
+inline void refuse_unknown_keys(gguf_keys const& k) {
+  for (gguf_value const& v : k.file.metadata()) {
+    if (!v.key.starts_with(k.prefix + ".")) continue;
+    std::string_view const name = v.key.substr(k.prefix.size() + 1);
+    if (!std::ranges::binary_search(gguf_known_keys, name))
+      throw file_error(k.file.path(),
+                       in_quotes(v.key) + " is not understood, and could change what the model computes");
+  }
+  if (!k.value<bool>("attention.causal", true)) k.fail("attention.causal", "false", "true");
+}
+
 [[nodiscard]] inline architecture gguf_architecture(gguf_keys const& k, gguf_family const& family) {
+  refuse_unknown_keys(k);
   architecture a;
   a.family = family.family;
   a.layers = k.count("block_count");
@@ -154,8 +229,7 @@ struct gguf_keys {
   if (window < 0 || window > largest_size)
     k.fail("attention.sliding_window", std::to_string(window), "0 to " + std::to_string(largest_size));
   if (window > 0 && family.positions == position_kind::rope)
-    for (index l = 0; l < a.layers; ++l)
-      a.windows.push_back(family.global_every > 1 && (l + 1) % family.global_every == 0 ? 0 : window);
+    a.windows = gguf_windows(k, a.layers, window, family.global_every);
   if (family.local_base > 0) {
     a.local_rope.dims = a.rope.dims;
     a.local_rope.base = k.value<double>("rope.freq_base_swa", family.local_base);

@@ -11,6 +11,7 @@ namespace lancet::detail {
   model_description m;
   architecture& a = m.arch;
   a.family = "gpt2";
+  c.require("is_causal", true);
   a.layers = c.layers("n_layer", tensors);
   a.width = c.count("n_embd");
   a.heads = a.kv_heads = c.count("n_head");
@@ -57,6 +58,7 @@ namespace lancet::detail {
   model_description m;
   architecture& a = m.arch;
   a.family = "gpt_neox";
+  c.require("is_causal", true);
   a.layers = c.layers("num_hidden_layers", tensors);
   a.width = c.count("hidden_size");
   a.heads = a.kv_heads = c.count("num_attention_heads");

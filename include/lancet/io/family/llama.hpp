@@ -15,6 +15,7 @@ namespace lancet::detail {
   model_description m;
   architecture& a = m.arch;
   a.family = family;
+  c.require("is_causal", true);
   a.layers = c.layers("num_hidden_layers", tensors);
   a.width = c.count("hidden_size");
   a.heads = c.count("num_attention_heads");
@@ -71,11 +72,12 @@ namespace lancet::detail {
   return m;
 }
 
-/// Windows in layers from max_window_layers on, where they are asked for at all.
+/// Windows in layers from max_window_layers on, where they are asked for at all: of 4096 where the file does not say.
 [[nodiscard]] inline std::vector<index> qwen_windows(config const& c, index layers) {
-  bool const slides = c.value<bool>("use_sliding_window", false) && c.has("sliding_window");
+  bool const named = find(c.json, "sliding_window") != nullptr;
+  bool const slides = c.value<bool>("use_sliding_window", false) && (!named || c.has("sliding_window"));
   index const first = c.value<index>("max_window_layers", 28);
-  return windows_of(c, layers, slides ? c.value<index>("sliding_window", 0) : 0,
+  return windows_of(c, layers, slides ? c.value<index>("sliding_window", 4096) : 0,
                     [&](index l) { return slides && l >= first; });
 }
 
@@ -98,6 +100,7 @@ namespace lancet::detail {
 
 [[nodiscard]] inline model_description describe_phi3(config const& c, tensor_table const& tensors) {
   model_description m = llama_kin(c, tensors, "phi3");
+  m.arch.norm_epsilon = c.value<double>("rms_norm_eps", 1e-5);
   index const window = c.value<index>("sliding_window", 0);
   m.arch.windows = windows_of(c, m.arch.layers, window, [&](index) { return window != 0; });
   m.names.qkv = {"model.layers.{}.self_attn.qkv_proj"};
