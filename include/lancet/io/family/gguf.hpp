@@ -172,6 +172,7 @@ inline constexpr std::string_view gguf_known_keys[] = {
     "use_parallel_residual",
     "vocab_size",
 };
+static_assert(std::ranges::is_sorted(gguf_known_keys));
 
 /// Refuses every other key under the family's name: it could change what the model computes.
 inline void refuse_unknown_keys(gguf_keys const& k) {
