@@ -6,6 +6,9 @@
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -65,6 +68,28 @@ std::string random_bytes(std::mt19937& random, std::size_t most, std::string con
   std::string out;
   for (auto n = random() % (most + 1); n > 0; --n) {
     out.push_back(random() % 4 == 0 ? static_cast<char>(random() % 256) : often[random() % often.size()]);
+  }
+  return out;
+}
+
+/// Different texts of 16 ASCII characters with one hash by libstdc++'s std::hash (MurmurHash64A): the second
+/// half takes back what the first has done.
+std::vector<std::string> colliding_texts(std::size_t n) {
+  constexpr std::uint64_t mul = 0xc6a4a7935bd1e995u, wanted = 0x0123456789abcdefu;
+  std::uint64_t inverse = mul;  // by Newton's method, modulo 2^64
+  for (int i = 0; i < 6; ++i) inverse *= 2 - mul * inverse;
+  auto const mix = [](std::uint64_t k, std::uint64_t by) { return (k * by ^ k * by >> 47) * by; };
+  constexpr std::uint64_t high_bits = 0x8080808080808080u;
+  std::vector<std::string> out;
+  for (std::mt19937_64 random(1); out.size() < n;) {
+    auto const first = random() & ~high_bits;
+    auto const state = (0xc70f6907u ^ 16 * mul ^ mix(first, mul)) * mul;
+    auto const second = mix(state ^ wanted * inverse, inverse);
+    if ((second & high_bits) != 0) continue;
+    std::string text;
+    for (auto const half : {first, second})
+      for (int shift = 0; shift < 64; shift += 8) text.push_back(static_cast<char>(half >> shift & 0x7f));
+    out.push_back(text);
   }
   return out;
 }
@@ -291,6 +316,95 @@ BOOST_AUTO_TEST_CASE(hostile_words_take_no_quadratic_time) {
     if (word[0] != ' ') BOOST_TEST((tokenizer.decode_bytes(list) == word));
   }
   BOOST_TEST(seconds_of([&] { (void)tokenizer.encode(std::string(n / 16, '<') + "a"); }) < 20.0);
+}
+
+BOOST_AUTO_TEST_CASE(tokens_of_one_hash_take_no_quadratic_time) {
+  auto parts = parts_with({});
+  auto const texts = colliding_texts(150000);
+#ifdef __GLIBCXX__
+  BOOST_TEST((std::hash<std::string>{}(texts[0]) == std::hash<std::string>{}(texts[1])));
+#endif
+  parts.tokens.insert(parts.tokens.end(), texts.begin(), texts.end());
+  BOOST_TEST(seconds_of([&] { (void)lancet::tokenizer(parts); }) < 10.0);
+  parts.tokens.resize(256);
+  for (auto const& text : texts) add(parts, text, {.normalized = true});
+  BOOST_TEST(seconds_of([&] { (void)lancet::tokenizer(parts); }) < 10.0);
+}
+
+BOOST_AUTO_TEST_CASE(tokens_are_found_by_their_whole_text) {
+  std::mt19937 random(1);
+  lancet::tokenizer_parts parts;
+  parts.kind = lancet::tokenizer_kind::unigram;
+  std::map<std::string, std::int32_t> wanted;
+  // Beginnings of one another, zeros among them, around the eight bytes that are compared as one number.
+  while (wanted.size() < 2000) {
+    std::string text(random() % 3 * 4, 'a');
+    for (auto n = random() % 8; n > 0; --n) text.push_back("a\0b\x7f"[random() % 4]);
+    if (text.empty() || !wanted.emplace(text, static_cast<std::int32_t>(parts.tokens.size())).second)
+      continue;
+    if (random() % 8 == 0) parts.tokens.emplace_back();  // an id without a token
+    wanted[text] = static_cast<std::int32_t>(parts.tokens.size());
+    parts.tokens.push_back(text);
+  }
+  lancet::tokenizer const tokenizer(parts);
+  for (auto const& [text, id] : wanted) {
+    BOOST_TEST((tokenizer.find(text) == id));
+    for (auto const& other : {text + "a", text + std::string(1, '\0'), text.substr(1), text.substr(0, 8)}) {
+      auto const known = wanted.find(other);
+      BOOST_TEST(
+          (tokenizer.find(other) == (known == wanted.end() ? std::nullopt : std::optional(known->second))));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(steps_grow_no_text_without_bound) {
+  using parts_t = lancet::tokenizer_parts;
+  parts_t parts;
+  parts.kind = lancet::tokenizer_kind::wordpiece;
+  parts.source = "test";
+  parts.tokens = {"a", "b", "c"};
+  parts.unknown = 1;
+  auto const fails = [&](std::string const& sentence, auto work) {
+    BOOST_TEST(seconds_of([&] {
+                 lancet_test::check_throws<lancet::file_error>([&] { work(lancet::tokenizer(parts)); },
+                                                               "test: " + sentence);
+               }) < 10.0);
+  };
+  auto const encode = [](std::string const& text) {
+    return [text](lancet::tokenizer const& t) { (void)t.encode(text); };
+  };
+  std::string const many(1024, 'a');
+
+  parts.normalize.assign(4, lancet::replace_text{"a", many});
+  fails("normalizer: got 66560 or more bytes out of 1, expected at most 65600", encode("a"));
+  BOOST_TEST(lancet::tokenizer(parts).encode("b") == (ids{1}));
+  parts.added = {{.id = 0, .normalized = true}};
+  fails("added token 'a': normalizer: got 2048 or more bytes out of 1, expected at most 1024", encode(""));
+  parts.added = {{.id = 1}};  // cuts the text into segments, which share what there may be
+  parts.normalize = {lancet::replace_text{"a", many}};
+  std::string segments;
+  for (int i = 0; i < 1000; ++i) segments += "ab";
+  fails("normalizer: got ", encode(segments));
+  parts.added.clear();
+  parts.normalize.assign(4, lancet::replace_space_runs{std::string(1024, ' ')});
+  parts.normalize.insert(parts.normalize.begin() + 1, 3, lancet::replace_text{" ", "  a"});
+  fails("normalizer: got ", encode(std::string(2000, ' ') + "a" + std::string(2000, ' ')));
+  parts.normalize.assign(65, lancet::lower_case_form{});
+  fails("normalizer: got 65 steps, expected at most 64", encode(""));
+  parts.normalize.clear();
+
+  // Each mark in front is where the next step but one cuts.
+  for (int i = 0; i < 64; ++i) parts.steps.push_back(lancet::metaspace{.mark = i % 2 == 0 ? "b" : "a"});
+  fails("pre_tokenizer: got ", encode(many));
+  parts.steps.push_back(lancet::bert_words{});
+  fails("pre_tokenizer: got 65 steps, expected at most 64", encode(""));
+  parts.steps.clear();
+
+  auto const decode = [](lancet::tokenizer const& t) { (void)t.decode(ids{0, 2, 0}); };
+  parts.decode.assign(4, lancet::decode_replace{"a", many});
+  fails("decoder: got 67585 or more bytes out of 3, expected at most 65728", decode);
+  parts.decode.assign(65, lancet::decode_fuse{});
+  fails("decoder: got 65 steps, expected at most 64", decode);
 }
 
 BOOST_AUTO_TEST_CASE(bad_parts_are_refused) {

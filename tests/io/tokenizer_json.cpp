@@ -161,6 +161,42 @@ BOOST_AUTO_TEST_CASE(start_and_end_tokens_are_the_templates) {
                                                 "post_processor.special_tokens: got no '<x>'");
 }
 
+BOOST_AUTO_TEST_CASE(templates_have_few_pieces) {
+  auto d = document();
+  json const first = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  json const second = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
+  json const token = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}};
+  auto const with = [&](std::size_t single, std::size_t pair, std::size_t in_each) {
+    json::array_t one(single, token), two(pair, token);
+    one.push_back(first);
+    two.push_back(first);
+    two.push_back(second);
+    d["post_processor"] = {
+        {"type", "TemplateProcessing"},
+        {"single", one},
+        {"pair", two},
+        {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", std::vector<int>(in_each, 259)}}}}}};
+  };
+  auto const refuse = [&](std::string const& sentence) {
+    lancet_test::check_throws<lancet::file_error>([&] { (void)read(d); },
+                                                  "t.json: post_processor." + sentence);
+  };
+  with(1, 62, 1);
+  BOOST_TEST(read(d).encode_pair("t", "h", {.add_special = true}).ids.size() == 64u);
+  with(1, 63, 1);
+  refuse("pair: got 65 tokens and texts, expected at most 64");
+  with(1000, 1, 100000);
+  refuse("single: got 1001 tokens and texts, expected at most 64");
+  with(1, 1, 100000);
+  refuse("special_tokens: got 100000 tokens and texts, expected at most 64");
+  with(2, 1, 40);
+  refuse("single: got 80 tokens and texts, expected at most 64");
+  with(1, 1, 2);
+  refuse("single[0]: got a second token, expected one token before the text");
+  with(0, 40, 60);
+  refuse("pair: got 120 tokens and texts, expected at most 64");
+}
+
 BOOST_AUTO_TEST_CASE(patterns_with_and_without_pcre2) {
   auto d = document();
   d["pre_tokenizer"] = sequence({split("th"), byte_level(false, false)});
@@ -281,6 +317,13 @@ BOOST_AUTO_TEST_CASE(what_would_change_ids_is_refused_by_name) {
         d["pre_tokenizer"] = sequence({split("\\p{N}", "Removed"), byte_level(false, true)});
       },
       "pre_tokenizer.pretokenizers[0].behavior: got Removed");
+  refuse(
+      [](json& d) {
+        d["pre_tokenizer"] = sequence(
+            {{{"type", "Split"}, {"pattern", {{"String", std::string(1025, 'a')}}}, {"behavior", "Isolated"}},
+             byte_level(false, true)});
+      },
+      "pre_tokenizer.pretokenizers[0].pattern.String: got 1025 bytes, expected at most 1024");
   refuse(
       [](json& d) {
         d["decoder"] = {{"type", "Metaspace"}};

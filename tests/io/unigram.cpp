@@ -208,6 +208,25 @@ BOOST_AUTO_TEST_CASE(charsmap_by_clusters_as_the_reference) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(long_texts_are_replaced_as_a_whole) {
+  trie_builder trie;
+  trie.add("A", 0);
+  trie.add("é", 2);
+  auto const map = std::make_shared<lancet::charsmap const>(
+      trie.bytes('a' + std::string(1, '\0') + std::string(1024, 'e') + '\0'), "test");
+  std::vector<lancet::normalize_step> const steps = {lancet::charsmap_form{map, true}};
+  std::mt19937 random(1);
+  std::string text;
+  while (text.size() < 300000)
+    text += std::vector<std::string>{"A", "\u0301", "\r\n", "\u200d", "\xff", "한"}[random() % 6];
+  BOOST_TEST((lancet::normalize(steps, text) == map->apply_by_clusters(text)));
+  BOOST_TEST((lancet::normalize({lancet::charsmap_form{map}}, text) == map->apply(text)));
+  std::string accents;
+  while (accents.size() < 300000) accents += "é";
+  lancet_test::check_throws<lancet::file_error>([&] { (void)lancet::normalize(steps, accents, "t.json"); },
+                                                "t.json: normalizer: got ");
+}
+
 BOOST_AUTO_TEST_CASE(clusters_end_where_they_should) {
   auto const lengths = [](std::string const& text) {
     std::string out;
@@ -308,6 +327,11 @@ BOOST_AUTO_TEST_CASE(what_would_change_ids_is_refused_by_name) {
       },
       "pre_tokenizer.type: got Whitespace");
   refuse([](json& d) { d["decoder"] = {{"type", "CTC"}}; }, "decoder.type: got CTC");
+  refuse(
+      [](json& d) {
+        d["decoder"] = {{"type", "Strip"}, {"content", ""}, {"start", UINT32_MAX}, {"stop", UINT32_MAX}};
+      },
+      "decoder.content: got an empty text, expected one character");
 }
 
 BOOST_AUTO_TEST_CASE(damaged_documents_are_read_or_refused) {

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "lancet/core/error.hpp"
 #include "lancet/io/text.hpp"
 
 namespace lancet {
@@ -30,7 +31,7 @@ struct decode_fuse {
   std::string between;
 };
 
-/// Takes up to so many of the character `content` off the ends of each token.
+/// Takes up to so many of the character `content`, which is not empty, off the ends of each token.
 struct decode_strip {
   std::string content;
   std::size_t begin = 0;
@@ -70,29 +71,52 @@ using decode_step = std::variant<decode_replace, decode_byte_fallback, decode_fu
 
 namespace detail {
 
-/// `text` with `to` for each `from`, from left to right. Precondition: `from` is not empty.
+/// How many bytes a tokenizer's steps may make of so many: its file must not turn a short text into a full
+/// memory. Unicode's forms make 11 of one at most, "▁" for a space 3.
+[[nodiscard]] constexpr std::size_t most_grown(std::size_t bytes) noexcept { return 64 * bytes + 65536; }
+
+/// Throws file_error where steps make `got` or more bytes of `from`.
+inline void check_growth(std::string_view where, std::string_view steps, std::size_t from, std::size_t got,
+                         std::size_t most) {
+  if (got <= most) return;
+  throw file_error(where, std::string(steps) + ": got " + std::to_string(got) + " or more bytes out of " +
+                              std::to_string(from) + ", expected at most " + std::to_string(most));
+}
+
+/// `text` with `to` for each `from`, from left to right; stops where that has more than `most` bytes.
+/// Precondition: `from` is not empty.
 [[nodiscard]] inline std::string replace_all(std::string_view text, std::string_view from,
-                                             std::string_view to) {
+                                             std::string_view to, std::size_t most = std::string::npos) {
   std::string out;
   for (std::size_t at = 0;;) {
     auto const found = text.find(from, at);
     out += text.substr(at, found == text.npos ? found : found - at);
-    if (found == text.npos) return out;
+    if (found == text.npos || out.size() > most) return out;
     out += to;
     at = found + from.size();
   }
 }
 
-inline void run_step(decode_replace const& step, std::vector<std::string>& tokens, bool) {
-  for (auto& token : tokens) token = replace_all(token, step.from, step.to);
+/// What each step is told: whether bytes stay as they are, and how many there may be.
+struct decode_call {
+  bool raw;
+  std::size_t most_bytes;
+};
+
+inline void run_step(decode_replace const& step, std::vector<std::string>& tokens, decode_call call) {
+  for (auto& token : tokens) {
+    token = replace_all(token, step.from, step.to, call.most_bytes);
+    if (token.size() > call.most_bytes) return;
+    call.most_bytes -= token.size();
+  }
 }
 
-inline void run_step(decode_byte_fallback, std::vector<std::string>& tokens, bool raw) {
+inline void run_step(decode_byte_fallback, std::vector<std::string>& tokens, decode_call call) {
   std::vector<std::string> out;
   std::string run;
   auto const flush = [&] {
     if (run.empty()) return;
-    if (raw || is_valid_utf8(run)) {
+    if (call.raw || is_valid_utf8(run)) {
       out.push_back(run);
     } else {
       for (std::size_t i = 0; i < run.size(); ++i) out.emplace_back("\xef\xbf\xbd");
@@ -111,13 +135,13 @@ inline void run_step(decode_byte_fallback, std::vector<std::string>& tokens, boo
   tokens = std::move(out);
 }
 
-inline void run_step(decode_fuse const& step, std::vector<std::string>& tokens, bool) {
+inline void run_step(decode_fuse const& step, std::vector<std::string>& tokens, decode_call) {
   std::string all;
   for (auto const& token : tokens) all += (&token == tokens.data() ? "" : step.between) + token;
   tokens.assign(1, std::move(all));
 }
 
-inline void run_step(decode_strip const& step, std::vector<std::string>& tokens, bool) {
+inline void run_step(decode_strip const& step, std::vector<std::string>& tokens, decode_call) {
   for (auto& token : tokens) {
     std::string_view rest = token;
     for (auto n = step.begin; n > 0 && rest.starts_with(step.content); --n)
@@ -128,12 +152,12 @@ inline void run_step(decode_strip const& step, std::vector<std::string>& tokens,
   }
 }
 
-inline void run_step(decode_metaspace const& step, std::vector<std::string>& tokens, bool) {
+inline void run_step(decode_metaspace const& step, std::vector<std::string>& tokens, decode_call) {
   for (auto& token : tokens)
     token = replace_all(token, step.mark, step.drops_first && &token == tokens.data() ? "" : " ");
 }
 
-inline void run_step(decode_wordpiece const& step, std::vector<std::string>& tokens, bool) {
+inline void run_step(decode_wordpiece const& step, std::vector<std::string>& tokens, decode_call) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 11> spoken{
       {{" .", "."},
        {" ?", "?"},
@@ -156,10 +180,22 @@ inline void run_step(decode_wordpiece const& step, std::vector<std::string>& tok
 
 }  // namespace detail
 
-/// The text of `tokens`. `raw` keeps bytes that are no UTF-8 as they are.
+/// The text of `tokens`. `raw` keeps bytes that are no UTF-8 as they are. Throws file_error(where, ...) where
+/// n bytes of tokens become more than 64 n + 65536.
 [[nodiscard]] inline std::string decode_tokens(std::vector<decode_step> const& steps,
-                                               std::vector<std::string> tokens, bool raw) {
-  for (auto const& step : steps) std::visit([&](auto const& s) { detail::run_step(s, tokens, raw); }, step);
+                                               std::vector<std::string> tokens, bool raw,
+                                               std::string_view where = "tokenizer") {
+  auto const size = [&] {
+    std::size_t bytes = 0;
+    for (auto const& token : tokens) bytes += token.size();
+    return bytes;
+  };
+  auto const from = size();
+  auto const most = detail::most_grown(from);
+  for (auto const& step : steps) {
+    std::visit([&](auto const& s) { detail::run_step(s, tokens, {raw, most}); }, step);
+    detail::check_growth(where, "decoder", from, size(), most);
+  }
   std::string out;
   for (auto const& piece : tokens) out += piece;
   return out;

@@ -14,6 +14,7 @@
 #include "lancet/io/bert_normalizer.hpp"
 #include "lancet/io/charsmap.hpp"
 #include "lancet/io/decode_steps.hpp"
+#include "lancet/io/grapheme_cluster.hpp"
 #include "lancet/io/nfc.hpp"
 #include "lancet/io/text.hpp"
 
@@ -67,16 +68,33 @@ using normalize_step = std::variant<nfc_form, lower_case_form, prepend_text, rep
 [[nodiscard]] inline std::string normalize(prepend_text const& step, std::string_view text) {
   return text.empty() ? std::string() : step.text + std::string(text);
 }
-[[nodiscard]] inline std::string normalize(replace_text const& step, std::string_view text) {
-  return detail::replace_all(text, step.from, step.to);
-}
-[[nodiscard]] inline std::string normalize(charsmap_form const& step, std::string_view text) {
-  return step.by_clusters ? step.map->apply_by_clusters(text) : step.map->apply(text);
+
+// Steps that may make much of little stop where it is more than `most` bytes.
+
+[[nodiscard]] inline std::string normalize(replace_text const& step, std::string_view text,
+                                           std::size_t most = std::string::npos) {
+  return detail::replace_all(text, step.from, step.to, most);
 }
 
-[[nodiscard]] inline std::string normalize(replace_space_runs const& step, std::string_view text) {
+[[nodiscard]] inline std::string normalize(charsmap_form const& step, std::string_view text,
+                                           std::size_t most = std::string::npos) {
+  static constexpr std::size_t part = 65536;  // of whole clusters, which are replaced each by itself
+  if (!step.by_clusters) return step.map->apply(text);
+  if (text.size() <= part) return step.map->apply_by_clusters(text);
   std::string out;
-  while (!text.empty()) {
+  while (!text.empty() && out.size() <= most) {
+    std::size_t end = 0;
+    while (end < std::min(part, text.size())) end = detail::cluster_end(text, end);
+    out += step.map->apply_by_clusters(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
+[[nodiscard]] inline std::string normalize(replace_space_runs const& step, std::string_view text,
+                                           std::size_t most = std::string::npos) {
+  std::string out;
+  while (!text.empty() && out.size() <= most) {
     auto const n = std::min(text.find_first_not_of(' '), text.size());
     out += n < 2 ? std::string(n, ' ') : step.to;
     text.remove_prefix(n);
@@ -112,12 +130,33 @@ using normalize_step = std::variant<nfc_form, lower_case_form, prepend_text, rep
   return out;
 }
 
-/// `text` after all steps.
-[[nodiscard]] inline std::string normalize(std::vector<normalize_step> const& steps, std::string_view text) {
+namespace detail {
+
+/// `text` after all steps. Throws file_error(where, ...) where it has more than `most` bytes after one.
+[[nodiscard]] inline std::string normalize_within(std::vector<normalize_step> const& steps,
+                                                  std::string_view text, std::size_t most,
+                                                  std::string_view where) {
   std::string out(text);
-  for (auto const& step : steps)
-    out = std::visit([&](auto const& s) { return normalize(s, std::string_view(out)); }, step);
+  for (auto const& step : steps) {
+    out = std::visit(
+        [&](auto const& s) {
+          if constexpr (requires { normalize(s, std::string_view(out), most); })
+            return normalize(s, std::string_view(out), most);
+          else
+            return normalize(s, std::string_view(out));
+        },
+        step);
+    check_growth(where, "normalizer", text.size(), out.size(), most);
+  }
   return out;
+}
+
+}  // namespace detail
+
+/// `text` after all steps. Throws file_error(where, ...) where n bytes become more than 64 n + 65536.
+[[nodiscard]] inline std::string normalize(std::vector<normalize_step> const& steps, std::string_view text,
+                                           std::string_view where = "tokenizer") {
+  return detail::normalize_within(steps, text, detail::most_grown(text.size()), where);
 }
 
 /// A step in words, for messages and the tokenizer's hash.

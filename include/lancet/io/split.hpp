@@ -82,6 +82,7 @@ struct text_pieces {
   std::vector<std::string_view> list;
   std::deque<std::string> made;  // a deque, so that earlier views stay valid
   char const* start = nullptr;   // where a piece that begins the text begins
+  std::size_t written = 0;       // bytes of `made`
 };
 
 namespace detail {
@@ -180,26 +181,38 @@ inline void split_piece(split_at_pattern const& step, std::string_view text, tex
   }
 }
 
-}  // namespace detail
-
-/// Cuts `text` by `steps`. `begins` says whether `text` is the beginning of what was asked for, not a part from
-/// further behind. The views of the result live as long as `text` and the result.
-[[nodiscard]] inline text_pieces split_text(std::vector<split_step> const& steps, std::string_view text,
-                                            bool begins = true) {
+/// split_text; throws file_error(where, ...) where the steps write more than `most` bytes.
+[[nodiscard]] inline text_pieces split_within(std::vector<split_step> const& steps, std::string_view text,
+                                              bool begins, std::size_t most, std::string_view where) {
   text_pieces pieces;
   if (begins) pieces.start = text.data();
   if (!text.empty()) pieces.list.push_back(text);
   std::vector<std::string_view> before;
+  std::size_t counted = 0;  // of pieces.made
   for (auto const& step : steps) {
     std::swap(before, pieces.list);
     pieces.list.clear();
     std::visit(
         [&](auto const& s) {
-          for (auto const piece : before) detail::split_piece(s, piece, pieces);
+          for (auto const piece : before) {
+            split_piece(s, piece, pieces);
+            for (; counted < pieces.made.size(); ++counted) pieces.written += pieces.made[counted].size();
+            check_growth(where, "pre_tokenizer", text.size(), pieces.written, most);
+          }
         },
         step);
   }
   return pieces;
+}
+
+}  // namespace detail
+
+/// Cuts `text` by `steps`. `begins` says whether `text` is the beginning of what was asked for, not a part from
+/// further behind. The views of the result live as long as `text` and the result. Throws file_error(where, ...)
+/// where the steps write more than 64 n + 65536 bytes for n.
+[[nodiscard]] inline text_pieces split_text(std::vector<split_step> const& steps, std::string_view text,
+                                            bool begins = true, std::string_view where = "tokenizer") {
+  return detail::split_within(steps, text, begins, detail::most_grown(text.size()), where);
 }
 
 /// A step in words, for messages and the tokenizer's hash.

@@ -64,7 +64,8 @@ class tokenizer {
 
   /// The ids of `text`. No token is added unless asked for. `text` may hold any bytes: with byte-level BPE
   /// and byte fallback ill-formed UTF-8 is encoded byte by byte, so decode_bytes gives it back. Throws
-  /// usage_error where `options.bos` asks for a start token that there is not.
+  /// usage_error where `options.bos` asks for a start token that there is not, and file_error where the file's
+  /// steps make more than 64 n + 65536 bytes of a text of n.
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text, encode_options options = {}) const;
 
   /// The ids of two texts, as BERT's and T5's models read them: with `options.add_special` the tokens around
@@ -72,7 +73,8 @@ class tokenizer {
   [[nodiscard]] encoded_pair encode_pair(std::string_view first, std::string_view second,
                                          encode_options options = {}) const;
 
-  /// The bytes that the ids stand for. Throws usage_error for an id that no token has.
+  /// The bytes that the ids stand for. Throws usage_error for an id that no token has, and file_error where the
+  /// file's steps make more than 64 n + 65536 bytes of tokens of n.
   [[nodiscard]] std::string decode_bytes(std::span<std::int32_t const> ids,
                                          decode_options options = {}) const {
     return join(ids, options, true);
@@ -149,7 +151,9 @@ inline std::string tokenizer::join(std::span<std::int32_t const> ids, decode_opt
       pieces.emplace_back(written == tables_->written.end() ? piece(id) : std::string_view(written->second));
     }
   }
-  return by_bytes ? out : decode_tokens(tables_->parts.decode, std::move(pieces), raw);
+  return by_bytes ? out
+                  : decode_tokens(tables_->parts.decode, std::move(pieces), raw,
+                                  detail::source_of(tables_->parts));
 }
 
 inline std::vector<std::int32_t> tokenizer::encode(std::string_view text, encode_options options) const {
@@ -197,6 +201,9 @@ inline void tokenizer::encode_plain(std::string_view text, encode_options option
     fail_expected("tokenizer", "a text of " + std::to_string(text.size()) + " bytes", "less than 2 GiB");
   }
   auto const& parts = tables_->parts;
+  auto const where = detail::source_of(parts);
+  auto most_normal = detail::most_grown(text.size());  // of all segments together
+  auto most_made = most_normal;
   detail::encode_workspace work;
   std::vector<text_segment> segments;
   std::vector<text_segment> rest;
@@ -206,7 +213,10 @@ inline void tokenizer::encode_plain(std::string_view text, encode_options option
       ids.push_back(segment.id);
       continue;
     }
-    auto const changed = parts.normalize.empty() ? std::string() : normalize(parts.normalize, segment.text);
+    auto const changed = parts.normalize.empty()
+                             ? std::string()
+                             : detail::normalize_within(parts.normalize, segment.text, most_normal, where);
+    most_normal -= changed.size();
     auto const normal = parts.normalize.empty() ? segment.text : std::string_view(changed);
     rest.clear();
     tables_->added_later.split(normal, options.parse_special, rest);
@@ -216,7 +226,8 @@ inline void tokenizer::encode_plain(std::string_view text, encode_options option
         continue;
       }
       bool const begins = segment.text.data() == text.data() && part.text.data() == normal.data();
-      auto const words = split_text(parts.steps, part.text, begins);
+      auto const words = detail::split_within(parts.steps, part.text, begins, most_made, where);
+      most_made -= words.written;
       std::visit(
           [&](auto const& model) {
             for (auto const word : words.list) model.encode(word, options.strict, work, ids);

@@ -87,7 +87,9 @@ class tokenizer_json_output {
     } else if (kind == "Fuse") {
       add(decode_fuse{});
     } else if (kind == "Strip") {
-      add(decode_strip{place_.short_text(step, path, "content"), get<std::uint32_t>(step, "start", where),
+      auto content = place_.short_text(step, path, "content");
+      if (content.empty()) place_.refuse(path + ".content", "an empty text", "one character");
+      add(decode_strip{std::move(content), get<std::uint32_t>(step, "start", where),
                        get<std::uint32_t>(step, "stop", where)});
     } else if (kind == "Metaspace") {
       bool const spaced = get_or<bool>(step, "add_prefix_space", true, where) &&
@@ -129,6 +131,7 @@ class tokenizer_json_output {
   [[nodiscard]] std::vector<template_piece> read_pieces(json const& post, std::string const& path,
                                                         std::string const& key) const {
     auto const& list = place_.list_at(post, path, key);
+    check_pieces(list.size(), path + "." + key);
     std::vector<template_piece> out;
     for (std::size_t i = 0; i < list.size(); ++i) {
       auto const item = path + "." + key + "[" + std::to_string(i) + "]";
@@ -142,8 +145,14 @@ class tokenizer_json_output {
       auto const name = get<std::string>(list[i], "SpecialToken.id", place_.at(item));
       auto const type = get_or<std::int32_t>(list[i], "SpecialToken.type_id", 0, place_.at(item));
       for (auto const id : ids_of(post, path, name)) out.push_back({id, type});
+      check_pieces(out.size(), path + "." + key);
     }
     return out;
+  }
+
+  void check_pieces(std::size_t n, std::string const& path) const {
+    if (n > most_pieces)
+      place_.refuse(path, std::to_string(n) + " tokens and texts", "at most " + std::to_string(most_pieces));
   }
 
   [[nodiscard]] std::vector<std::int32_t> ids_of(json const& post, std::string const& path,
@@ -151,6 +160,7 @@ class tokenizer_json_output {
     auto const& table = at(post, "special_tokens", place_.at(path));
     auto const entry = table.is_object() ? table.find(name) : table.end();
     if (entry == table.end()) place_.refuse(path + ".special_tokens", "no '" + name + "'", "an entry for it");
+    if (auto const* const list = find(*entry, "ids")) check_pieces(list->size(), path + ".special_tokens");
     auto const ids = get<std::vector<std::int32_t>>(*entry, "ids", place_.at(path + ".special_tokens"));
     for (auto const id : ids) {
       if (id < 0) place_.refuse(path + ".special_tokens", std::to_string(id), "the id of a token");
@@ -167,6 +177,8 @@ class tokenizer_json_output {
     if (!fits) place_.refuse(path + "." + key, pair.dump(-1, ' ', true), R"(["token", its id])");
     return pair[1].get<std::int32_t>();
   }
+
+  static constexpr std::size_t most_pieces = 64;  // files have five at most
 
   tokenizer_json_place place_;
   tokenizer_parts& parts_;

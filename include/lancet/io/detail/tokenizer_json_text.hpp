@@ -165,7 +165,8 @@ class tokenizer_json_text {
     bool const invert = get_or<bool>(step, "invert", false, place_.at(path));
     bool const removed = behavior == "Removed";
     auto const& pattern = at(step, "pattern", place_.at(path));
-    auto const literal = get_optional<std::string>(pattern, "String", place_.at(path + ".pattern"));
+    std::optional<std::string> literal;
+    if (find_value(pattern, "String")) literal = place_.short_text(pattern, path + ".pattern", "String");
     bool const with_previous = literal && behavior == "MergedWithPrevious" && !invert;
     if (behavior != "Isolated" && !removed && !with_previous)
       place_.refuse(path + ".behavior", behavior, "Isolated or Removed");

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -75,6 +76,9 @@ class tokenizer_tables {
   explicit tokenizer_tables(tokenizer_parts p)
       : parts(std::move(p)), index(index_tokens()), model(make_model(parts, index)) {
     parts.merges = {};
+    check_steps(parts.normalize.size(), "normalizer");
+    check_steps(parts.steps.size(), "pre_tokenizer");
+    check_steps(parts.decode.size(), "decoder");
     index_bytes();
     index_added();
     check_id(parts.bos, "the start token");
@@ -112,6 +116,12 @@ class tokenizer_tables {
       fail(name + " is id " + std::to_string(*id) + ", which no token has");
   }
 
+  void check_steps(std::size_t n, std::string const& name) const {
+    if (n > most_steps) {
+      fail(name + ": got " + std::to_string(n) + " steps, expected at most " + std::to_string(most_steps));
+    }
+  }
+
   void check_template(std::vector<template_piece> const& pieces, bool pair) const {
     std::size_t first = 0;
     std::size_t second = 0;
@@ -130,13 +140,11 @@ class tokenizer_tables {
   }
 
   [[nodiscard]] token_index index_tokens() const {
-    token_index out;
     if (parts.tokens.empty()) fail("the vocabulary is empty");
     if (parts.tokens.size() > most_tokens) {
       fail("got " + std::to_string(parts.tokens.size()) + " tokens, expected at most " +
            std::to_string(most_tokens));
     }
-    out.ids.reserve(parts.tokens.size());
     for (std::size_t i = 0; i < parts.tokens.size(); ++i) {
       auto const& token = parts.tokens[i];
       if (!is_valid_utf8(token))
@@ -145,14 +153,12 @@ class tokenizer_tables {
         fail("token " + std::to_string(i) + ", " + show(token) + ", has " + std::to_string(token.size()) +
              " bytes, expected at most " + std::to_string(most_token_bytes));
       }
-      if (token.empty()) continue;
-      auto const [other, is_new] = out.ids.emplace(token, static_cast<std::int32_t>(i));
-      if (!is_new) {
-        fail("token " + show(token) + " comes twice, as ids " + std::to_string(other->second) + " and " +
-             std::to_string(i));
-      }
     }
-    out.special.assign(parts.tokens.size(), false);
+    token_index out(parts.tokens);
+    if (auto const ids = out.repeated()) {
+      fail("token " + show(parts.tokens[static_cast<std::size_t>(ids->first)]) + " comes twice, as ids " +
+           std::to_string(ids->first) + " and " + std::to_string(ids->second));
+    }
     std::vector<bool> seen(parts.tokens.size(), false);
     for (auto const& token : parts.added) {
       check_id(token.id, "an added token");
@@ -198,13 +204,16 @@ class tokenizer_tables {
     for (auto const& token : parts.added) {
       auto const id = static_cast<std::size_t>(token.id);
       auto const& text = parts.tokens[id];
-      auto const stands_for = token.normalized ? lancet::normalize(parts.normalize, text) : text;
+      auto const stands_for =
+          token.normalized ? normalize_within(parts.normalize, text, most_token_bytes,
+                                              std::string(source_of(parts)) + ": added token " + show(text))
+                           : text;
       if (stands_for.empty()) fail("added token " + show(text) + " is empty once it is normalised");
       if (!made[id]) bytes[id] = stands_for;
       if (!by_bytes && stands_for != text) written.emplace(token.id, stands_for);
       (token.normalized ? later : first).push_back({stands_for, token});
     }
-    std::unordered_map<std::string_view, std::int32_t> normal;
+    std::map<std::string_view, std::int32_t> normal;
     for (auto const& entry : later) {
       auto const [other, is_new] = normal.emplace(entry.text, entry.token.id);
       if (!is_new) {
@@ -259,6 +268,8 @@ class tokenizer_tables {
   static constexpr std::size_t most_tokens = std::size_t{1} << 22;
   // The finders and models may read as far ahead at every place of a text.
   static constexpr std::size_t most_token_bytes = 1024;
+  // Each goes over the whole text; files have ten at most.
+  static constexpr std::size_t most_steps = 64;
 };
 
 }  // namespace lancet::detail
