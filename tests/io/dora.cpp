@@ -207,6 +207,35 @@ BOOST_AUTO_TEST_CASE(files_that_do_not_say_what_they_mean) {
   refused([](made& x) { x.tensors.erase(x.tensors.begin() + 2); }, "without the magnitude vector");
   refused([](made& x) { x.tensors[2].second = {{3}, {1, 1, 1}}; }, "has shape [3], expected [");
   refused([](made& x) { x.tensors[2].second.second[0] = NAN; }, "element 0 is NaN, expected a number");
+  refused(
+      [](made& x) {
+        auto twice = x.tensors[2];
+        twice.first += ".weight";
+        x.tensors.push_back(twice);
+      },
+      "q_proj.lora_magnitude_vector.weight', expected one of the two");
+}
+
+BOOST_AUTO_TEST_CASE(a_ratio_that_no_float_holds_is_refused) {
+  made x(llama_of_files());
+  // The first module is layer 0's queries; B = 0 leaves the norms to W, whose first row is made tiny.
+  std::fill(x.tensors[1].second.second.begin(), x.tensors[1].second.second.end(), 0.0F);
+  x.tensors[2].second.second[0] = 1e38F;
+  x.write();
+  transformer<B> m = load_model<B>(x.source);
+  projection<B>& p = m.mutable_weights().layers[0].qkv;
+  tensor<B> w = weight_rows<B>(p.weight, 0, p.weight.out());
+  for (index j = 0; j < m.arch().width; ++j) w.all()(0, j) = j == 0 ? 1e-6F : 0;
+  p.weight = B::weight(w.all());
+  check_throws<file_error>([&] { static_cast<void>(open_intervention<B>(x.adapter, m)); },
+                           "adapter: row 0 of projection q of layer 0: got a magnitude too large");
+  x.tensors[2].second.second[0] = 1e30F;
+  x.write();
+  BOOST_CHECK_NO_THROW(static_cast<void>(open_intervention<B>(x.adapter, m)));
+  p.bias = random_tensor<B>(1, p.weight.out(), 3, 0.1);
+  p.bias.all()(0, 0) = 1e10F;
+  check_throws<file_error>([&] { static_cast<void>(open_intervention<B>(x.adapter, m)); },
+                           "row 0 of projection q of layer 0: got a magnitude too large");
 }
 
 }  // namespace lancet_test

@@ -4,6 +4,7 @@
 #include "lancet/io/gguf_writer.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <cstring>
 #include <vector>
 
@@ -98,6 +99,22 @@ BOOST_AUTO_TEST_CASE(a_file_is_copied_value_for_value) {
   }
   out.write(folder / "again.gguf");
   BOOST_TEST(lancet_test::slurp(folder / "copy.gguf") == lancet_test::slurp(folder / "again.gguf"));
+}
+
+BOOST_AUTO_TEST_CASE(many_keys_are_written_in_time) {
+  temporary_folder const folder;
+  std::uint32_t const many = 1 << 18;
+  auto const start = std::chrono::steady_clock::now();
+  gguf_writer out;
+  for (std::uint32_t i = 0; i < many; ++i) out.set("a.key.of.some.length." + std::to_string(i), i);
+  out.set("a.key.of.some.length.7", std::uint32_t{70});
+  out.write(folder / "m.gguf");
+  // A fraction of a second; looking at all keys for each one would take more than a minute.
+  BOOST_TEST(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < 20);
+  gguf_file const file = gguf_file::open(folder / "m.gguf");
+  BOOST_TEST(file.metadata().size() == many);
+  BOOST_TEST(file.metadata()[7].key == "a.key.of.some.length.7");  // replaced where it was
+  BOOST_TEST(file.get<std::uint32_t>("a.key.of.some.length.7") == 70U);
 }
 
 BOOST_AUTO_TEST_CASE(tensors_come_piece_by_piece) {

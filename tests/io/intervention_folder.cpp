@@ -176,11 +176,26 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused_with_its_path) {
           [](auto& d) { d["parts"][0]["columns"] = nlohmann::json::array(); });
   refused("parts[0].where: got the string 'z', expected q, k, v, o",
           [](auto& d) { d["parts"][0]["where"] = "z"; });
-  refused("parts[0].kind: got the string 'adapter', expected low_rank or offset",
+  refused("parts[0].kind: got the string 'adapter', expected low_rank, offset or rescale",
           [](auto& d) { d["parts"][0]["kind"] = "adapter"; });
   refused("parts[0].rank: got 1000000", [](auto& d) { d["parts"][0]["rank"] = 1000000; });
   refused("the parts need", [](auto& d) { d["parts"][0]["rank"] = 3; });
   refused("the parts need", [](auto& d) { d["parts"].erase(1); });
+  // Where numbers are missing, the parts after it are not looked at.
+  refused("numbers, the parts need", [](auto& d) {
+    d["parts"][0]["rank"] = 10;
+    for (int i = 0; i < 9; ++i) d["parts"].insert(d["parts"].begin() + 1, d["parts"][0]);
+    d["parts"].push_back(3);
+  });
+  refused("parts[0].scale: got 1e+39, expected a number that a float holds",
+          [](auto& d) { d["parts"][0]["scale"] = 1e39; });
+  refused("strength: got -1e+39, expected a number that a float holds",
+          [](auto& d) { d["strength"] = -1e39; });
+  refused("parts[0].scale: got 1e+20, expected a number that a float holds when it is multiplied",
+          [](auto& d) {
+            d["strength"] = 1e20;
+            d["parts"][0]["scale"] = 1e20;
+          });
   refused("parts: got nothing, expected at least one part", [](auto& d) { d.erase("parts"); });
   refused("no member 'bias'", [](auto& d) { d["parts"][0]["bias"] = 1; });
   refused("circuit.units: got a list of 5, expected units of the model, not head 9.3",

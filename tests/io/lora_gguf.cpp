@@ -126,7 +126,9 @@ BOOST_AUTO_TEST_CASE(bad_files) {
           "general.architecture: got 'gpt2', expected 'llama'");
   refused([](auto& g) { g.set("adapter.lora.alpha", std::uint32_t{2}); },
           "got uint32, expected float32 or float64");
-  refused([](auto& g) { g.set("adapter.lora.alpha", NAN); }, "adapter.lora.alpha: expected a finite number");
+  for (double const alpha : {double{NAN}, double{INFINITY}, 1e39, -1e39})
+    refused([&](auto& g) { g.set("adapter.lora.alpha", alpha); },
+            "adapter.lora.alpha: got NaN or a larger number, expected a number that a float holds");
   refused([](auto& g) { g.set("adapter.alora.invocation_tokens", std::uint32_t{2}); },
           "active after certain tokens only");
   refused([](auto& g) { g.add(tensor_of("blk.0.attn_norm.weight", {12})); }, "expected WEIGHT.weight.lora_a");

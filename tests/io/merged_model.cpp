@@ -121,6 +121,45 @@ BOOST_AUTO_TEST_CASE(offsets_of_llama_s_mlp_in_gguf_are_its_optional_biases) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(biases_that_a_gguf_file_has_already_are_said_in_the_configuration) {
+  temporary_folder const folder;
+  architecture const a = llama_of_files();
+  index const w = a.width;
+  std::string const source = folder / "m.gguf", biased = folder / "biased.gguf";
+  auto const check = [&](bool attention, bool mlp) {
+    transformer<B> const m = load_model<B>(biased);
+    intervention<B> what = random_intervention(m, {{"low_rank", "q", 1, columns(0, w), 2, 1}});
+    merged_model const done = write_merged_folder(folder / "merged", biased, what, m);
+    BOOST_TEST(!done.added_biases);
+    BOOST_TEST(largest_gap(logits_of(m, prompt, &what), logits_of(load_model<B>(folder / "merged"), prompt)) <
+               5e-5);
+    nlohmann::json const config = read_json(folder / "merged/config.json");
+    BOOST_TEST((config["attention_bias"] == attention && config["mlp_bias"] == mlp));
+    auto const tensors = safetensors_model::open(folder / "merged");
+    for (index l = 0; l < a.layers; ++l) {
+      std::string const at = "model.layers." + std::to_string(l) + ".";
+      for (char const* const name :
+           {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"})
+        BOOST_TEST((tensors.tensors().find(at + name + ".bias") != nullptr) == attention);
+      for (char const* const name : {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"})
+        BOOST_TEST((tensors.tensors().find(at + name + ".bias") != nullptr) == mlp);
+    }
+  };
+  save_gguf(tiny_model<B>(a), source);
+  transformer<B> const plain = load_model<B>(source);
+  write_merged_gguf(biased, source,
+                    random_intervention(plain, {{"offset", "z", 1, columns(0, a.head_dim), 0, 1}}), plain);
+  check(true, false);
+  write_merged_gguf(biased, source,
+                    random_intervention(plain, {{"offset", "mlp_out", 1, columns(0, w), 0, 1}}), plain);
+  check(false, true);
+  transformer<B> queries = tiny_model<B>(a);  // biases of queries, keys and values alone, as Qwen's
+  for (layer_weights<B>& l : queries.mutable_weights().layers)
+    l.qkv.bias = random_tensor<B>(1, sizes<architecture>(a).qkv, 70, 0.4);
+  save_gguf(queries, biased);
+  check(true, false);
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_change_keeps_its_bytes) {
   temporary_folder const folder;
   architecture a = llama_of_files();

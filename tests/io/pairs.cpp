@@ -69,6 +69,11 @@ BOOST_AUTO_TEST_CASE(bad_lines) {
   has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\"}\n{\"clean\": \"The nurse said "
               "that\", \"answer\": \" she\", \"split\": \"test\"}\n"),
       "pairs.jsonl:2: the prompt stands in split train too");
+  // A terminal is not moved by what a file says.
+  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\", \"split\": \"\\u001b[2J\"}\n"),
+      "split: got '\\x1b[2J', expected train");
+  has(refusal("{\"clean\": \"The nurse said that\", \"answer\": \" she\", \"subject\": \"\\u001b[2J\"}\n"),
+      "subject: got '\\x1b[2J', expected a part of clean");
   has(refusal(""), "");
   BOOST_CHECK_THROW((void)read_pairs("/nowhere/pairs.jsonl", planted_tokenizer()), file_error);
 }

@@ -230,6 +230,12 @@ BOOST_AUTO_TEST_CASE(what_a_configuration_may_not_say) {
   refused({{"rank_pattern", {{"(a+)+$", 2}}}}, "expected names of modules, not the pattern '(a+)+$'");
   refused({{"alpha_pattern", {{"o_proj", 1}, {"self_attn.o_proj", 2}}}}, "expected one value for module");
   refused({{"lora_alpha", nlohmann::json::array()}}, "lora_alpha: got a list of 0, expected a number");
+  refused({{"lora_alpha", 1e39}}, "lora_alpha: got 1e+39, expected a number that a float holds");
+  refused({{"alpha_pattern", {{"o_proj", -1e39}}}},
+          "alpha_pattern.o_proj: got -1e+39, expected a number that a float holds");
+  nlohmann::json many = nlohmann::json::object();
+  for (int i = 0; i <= 65536; ++i) many["module" + std::to_string(i)] = 1;
+  refused({{"rank_pattern", many}}, "rank_pattern: got an object, expected at most 65536 modules, not 65537");
 }
 
 BOOST_AUTO_TEST_CASE(what_tensors_may_not_be) {

@@ -3,6 +3,7 @@
 #include "lancet/io/safetensors.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -99,6 +100,18 @@ BOOST_AUTO_TEST_CASE(written_and_read_again) {
   BOOST_TEST((lancet_test::slurp(path) == lancet_test::slurp(folder / "third")));
   write_safetensors(folder / "nothing", {});
   BOOST_TEST(safetensors_file::open(folder / "nothing").tensors().size() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(many_tensors_are_written_in_time) {
+  temporary_folder const folder;
+  std::vector<std::uint8_t> const one{7};
+  std::vector<tensor_entry> tensors;
+  for (int i = 0; i < 1 << 18; ++i) tensors.push_back(of("a.tensor." + std::to_string(i), {1}, one));
+  auto const start = std::chrono::steady_clock::now();
+  write_safetensors(folder / "t", tensors, {{"format", "lancet"}});
+  // About a second; looking at all names for each one would take a minute.
+  BOOST_TEST(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < 20);
+  BOOST_TEST(safetensors_file::open(folder / "t").tensors().size() == tensors.size());
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_written) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """effects, circuit, train, validate: one after the other on files, as in a study; what goes on, what is refused."""
+import hashlib
 import json
 import math
 import shutil
@@ -285,6 +286,21 @@ class Study(ProgramTest):
         self.assertAlmostEqual(harm["after"], sum(odds) / len(odds), places=4)
         _, err = self.run_program(*words, "-o", "report.json")
         self.assertIn("already complete", err)
+
+    def test_validation_of_an_adapter(self):
+        self.json_of(*self.train_words("trained", "--steps", 30))
+        def validate(intervention, *words):
+            return self.json_of("validate", "-m", "m", "--intervention", intervention, "--pairs", "pairs.jsonl", *words)[0]
+        wanted = validate("trained")["harm"]["after"]
+        for form, path, numbers in (("peft", "adapter", "adapter/adapter_model.safetensors"), ("lora-gguf", "adapter.gguf", "adapter.gguf")):
+            self.json_of("export", "-m", "m", "--intervention", "trained", "--format", form, "-o", path)
+            if form == "peft":
+                (self.folder / path / "manifest.json").unlink()  # PEFT writes none
+            report = validate(path, "-o", form + ".json")
+            self.assertAlmostEqual(report["harm"]["after"], wanted, places=4)
+            self.assertEqual(report["settings"]["intervention"], hashlib.sha256((self.folder / numbers).read_bytes()).hexdigest())
+            _, err = self.run_program("validate", "-m", "m", "--intervention", path, "--pairs", "pairs.jsonl", "-o", form + ".json")
+            self.assertIn("already complete", err)
 
     def test_another_models_intervention(self):
         self.json_of(*self.train_words("ours", "--steps", 2))

@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "lancet/io/intervention_folder.hpp"
+#include "lancet/io/circuit_json.hpp"
+#include "lancet/io/load_model.hpp"
+#include "lancet/io/sha256.hpp"
 #include "lancet/model_verbs/verbs.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
@@ -35,6 +37,16 @@ struct options {
   return out;
 }
 
+/// Hashes of the files that say what an intervention is: the manifest of a folder of lancet's own, the adapter's
+/// files of one from elsewhere (open_intervention tells them apart).
+[[nodiscard]] json intervention_hashes(std::string const& path) {
+  if (lancet::detail::is_file(path)) return {{"intervention", lancet::sha256_of_file(path)}};
+  if (!lancet::detail::is_file(path + "/adapter_config.json"))
+    return {{"intervention", lancet::sha256_of_file(path + "/manifest.json")}};
+  return {{"intervention", lancet::sha256_of_file(path + "/adapter_model.safetensors")},
+          {"adapter_config", lancet::sha256_of_file(path + "/adapter_config.json")}};
+}
+
 void print_table(lancet::validation_result const& r) {
   std::printf("%-34s %12s %12s %12s %10s\n", "on unseen data", "before", "after", "change", "p");
   std::printf("%-34s %12.4f %12.4f %11.1f%% %10.2g\n", ("harm (" + r.harm.name + ")").c_str(),
@@ -50,7 +62,7 @@ void print_table(lancet::validation_result const& r) {
 
 void run(common_options& common, options const& o) {
   if (o.intervention.folder.empty())
-    throw lancet::usage_error("--intervention: got nothing, expected a folder");
+    throw lancet::usage_error("--intervention: got nothing, expected a folder or an adapter");
   lancet::metric const m = choose_metric(o.metric);
   model_type const model = load(common);
   lancet::pair_file const file = read_pair_file(model, o.pairs);
@@ -81,13 +93,13 @@ void run(common_options& common, options const& o) {
                                   {"passes", 4 * (data.keep.size() + 1) + 2 * data.held_out.size()},
                                   {"rows_of_text", rows}});
   }
-  json const settings{{"intervention", lancet::sha256_of_file(o.intervention.folder + "/manifest.json")},
-                      {"strength", what->strength()},
-                      {"model", model.identity().sha256},
-                      {"data", hashes},
-                      {"metric", o.metric},
-                      {"window", o.window},
-                      {"version", lancet::version}};
+  json settings = intervention_hashes(o.intervention.folder);
+  settings["strength"] = what->strength();
+  settings["model"] = model.identity().sha256;
+  settings["data"] = hashes;
+  settings["metric"] = o.metric;
+  settings["window"] = o.window;
+  settings["version"] = lancet::version;
   std::string const path = output_file(common, "report.json");
   if (auto done = finished_document(path, settings)) {
     say(common, path + " is already complete");

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lancet/io/host_part.hpp"
@@ -38,6 +39,12 @@ template <class B>
   return out;
 }
 
+/// "row 3 of projection q of layer 1".
+[[nodiscard]] inline std::string row_text(std::size_t row, part_description const& part) {
+  return "row " + std::to_string(row) + " of projection " + part.where + " of layer " +
+         std::to_string(part.layer);
+}
+
 /// m / ‖W + s·B·A‖ − 1 for every row. Throws usage_error for a row that is zero.
 [[nodiscard]] inline std::vector<double> row_changes(host_projection const& p, host_part const* low_rank,
                                                      host_part const& magnitude) {
@@ -53,9 +60,7 @@ template <class B>
     double squares = 0;
     for (double const x : row) squares += x * x;
     if (squares == 0)
-      throw usage_error("dora: row " + std::to_string(i) + " of projection " + magnitude.what.where +
-                        " of layer " + std::to_string(magnitude.what.layer) +
-                        " is zero, expected a direction to scale");
+      throw usage_error("dora: " + row_text(i, magnitude.what) + " is zero, expected a direction to scale");
     out[i] = static_cast<double>(magnitude.gamma[i]) / std::sqrt(squares) - 1;
   }
   return out;
@@ -63,10 +68,12 @@ template <class B>
 
 }  // namespace detail
 
-/// Parts of kind "magnitude" become parts of kind "rescale" for this model; others stay as they are.
+/// Parts of kind "magnitude" become parts of kind "rescale" for this model; others stay as they are. Throws
+/// file_error (with `where`, the adapter's path) where a float does not hold a magnitude over its row's norm.
 template <class B>
 [[nodiscard]] std::vector<host_part> with_magnitudes(std::vector<host_part> parts,
-                                                     transformer<B> const& model) {
+                                                     transformer<B> const& model,
+                                                     std::string_view where = "dora") {
   for (host_part& m : parts) {
     if (m.what.kind != "magnitude") continue;
     auto const low_rank = std::ranges::find_if(parts, [&](host_part const& p) {
@@ -78,8 +85,14 @@ template <class B>
     m.what.kind = "rescale";
     m.beta.assign(gamma.size(), 0);
     for (std::size_t i = 0; i < gamma.size(); ++i) {
+      double const beta = p.bias.empty() ? 0 : -gamma[i] * static_cast<double>(p.bias[i]);
+      if (!detail::fits_float(gamma[i]) || !detail::fits_float(beta))
+        throw file_error(where,
+                         detail::row_text(i, m.what) +
+                             ": got a magnitude too large for the row's norm, "
+                             "expected a ratio of the two, and that times the bias, that a float holds");
       m.gamma[i] = static_cast<float>(gamma[i]);
-      if (!p.bias.empty()) m.beta[i] = static_cast<float>(-gamma[i] * static_cast<double>(p.bias[i]));
+      m.beta[i] = static_cast<float>(beta);
     }
   }
   return parts;

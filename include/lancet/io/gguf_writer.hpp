@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -122,11 +123,11 @@ class gguf_writer {
   void put(std::string key, std::string bytes) {
     if (key.empty() || key.size() > 65535)
       fail_expected("gguf_writer", "a key of " + std::to_string(key.size()) + " bytes", "1 to 65535");
-    auto const at = std::ranges::find(metadata_, key, &entry::key);
-    if (at != metadata_.end())
-      at->bytes = std::move(bytes);
-    else
+    auto const [at, fresh] = place_of_key_.emplace(key, metadata_.size());
+    if (fresh)
       metadata_.push_back({std::move(key), std::move(bytes)});
+    else
+      metadata_[at->second].bytes = std::move(bytes);
   }
 
   [[nodiscard]] static std::string list_header(gguf_type type, std::uint64_t count) {
@@ -184,6 +185,7 @@ class gguf_writer {
   }
 
   std::vector<entry> metadata_;
+  std::map<std::string, std::size_t> place_of_key_;  // in metadata_: a copied file may have a million keys
   std::vector<lazy_tensor> tensors_;
 };
 

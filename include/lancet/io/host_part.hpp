@@ -4,6 +4,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +24,12 @@ struct host_part {
 };
 
 namespace detail {
+
+/// True where a float holds a number of this size: a larger one would become infinite in a backend.
+[[nodiscard]] inline bool fits_float(double x) {
+  return std::abs(x) <= static_cast<double>(std::numeric_limits<float>::max());
+}
+inline constexpr char const* float_range = "a number that a float holds, below 3.4e38 in size";
 
 template <class B>
 [[nodiscard]] std::vector<float> host_floats(const_view<B> values) {

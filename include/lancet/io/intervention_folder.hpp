@@ -13,6 +13,7 @@
 #include "lancet/io/checked.hpp"
 #include "lancet/io/circuit_json.hpp"
 #include "lancet/io/finite.hpp"
+#include "lancet/io/host_part.hpp"
 #include "lancet/io/safetensors_writer.hpp"
 #include "lancet/io/training_json.hpp"
 
@@ -85,6 +86,7 @@ namespace detail {
   if (low_rank) {
     d.rank = json_index(f["rank"], 1, std::max(a.width, a.mlp_width));
     d.scale = f["scale"].need_number();
+    if (!fits_float(d.scale)) f["scale"].fail(float_range);
   } else if (f["rank"] || f["scale"]) {
     f.fail("no rank and no scale but of a low-rank part");
   }
@@ -180,7 +182,8 @@ void save_intervention(std::string const& folder, intervention<B> const& what) {
 }
 
 /// Loads an intervention for the model it was made for. Throws file_error, with the path of the value, for a
-/// folder that is damaged or does not fit; naming both hashes, for another model.
+/// folder that is damaged or does not fit, and for a scale or a strength that no float holds; naming both
+/// hashes, for another model. Parts are read only as far as the file of weights has numbers for them.
 template <class B>
 [[nodiscard]] intervention<B> load_intervention(std::string const& folder, transformer<B> const& model) {
   static_cast<void>(verify_manifest(folder));
@@ -194,24 +197,32 @@ template <class B>
   if (made_for.sha256 != model.identity().sha256)
     throw file_error(path, "got an intervention for model '" + detail::printable(made_for.name) +
                                "' (sha256 " + detail::printable(made_for.sha256) +
-                               "), expected one for model '" + model.identity().name + "' (sha256 " +
-                               model.identity().sha256 + ")");
+                               "), expected one for model '" + detail::printable(model.identity().name) +
+                               "' (sha256 " + model.identity().sha256 + ")");
   circuit found = circuit_from_json(f["circuit"]);
   for (unit const& u : found.units)
     if (u.layer >= model.arch().layers || u.number >= columns_of(model.arch(), u.kind).count)
       f["circuit"]["units"].fail("units of the model, not " + text(u));
   intervention<B> out(f["kind"].need_text(), std::move(found), made_for);
 
+  auto const file = safetensors_file::open(weights);
+  checked_size stored(0, weights);
+  for (tensor_entry const& t : file.tensors()) stored += static_cast<std::uint64_t>(t.elements());
+  double const strength = f["strength"].number().value_or(1.0);
+  if (!detail::fits_float(strength)) f["strength"].fail(detail::float_range);
   std::vector<part_description> parts;
   checked_size numbers(0, path);
   for (json_field const& p : f["parts"].items()) {
     parts.push_back(detail::read_part(p, model.arch()));
+    if (!detail::fits_float(strength * parts.back().scale))
+      p["scale"].fail("a number that a float holds when it is multiplied by the strength");
     numbers += detail::numbers_of(parts.back(), model.arch(), path);
+    // A short document can name many columns: no further part is read than there are numbers for.
+    if (numbers.value() > stored.value())
+      throw file_error(weights, "holds " + std::to_string(stored.value()) + " numbers, the parts need " +
+                                    std::to_string(numbers.value()) + " or more");
   }
   if (parts.empty()) f["parts"].fail("at least one part");
-  auto const file = safetensors_file::open(weights);
-  checked_size stored(0, weights);
-  for (tensor_entry const& t : file.tensors()) stored += static_cast<std::uint64_t>(t.elements());
   if (stored.value() != numbers.value())  // nothing is made before the file is known to hold as much
     throw file_error(weights, "holds " + std::to_string(stored.value()) + " numbers, the parts need " +
                                   std::to_string(numbers.value()));
@@ -232,7 +243,7 @@ template <class B>
   out.trained_on = detail::read_lines(f["trained_on"]["lines"]);
   for (auto const& [key, value] : f["settings"].members()) out.settings[key] = *value.text();
   out.history = detail::read_history(f["history"]);
-  out.set_strength(f["strength"].number().value_or(1.0));
+  out.set_strength(strength);
   return out;
 }
 

@@ -86,7 +86,9 @@ inline void write_lora_gguf(std::string const& path, std::span<host_part const> 
                      "adapter.alora.invocation_tokens: the adapter is active after certain tokens only, "
                      "which is not supported");
   auto const alpha = file.get<double>("adapter.lora.alpha");
-  if (!std::isfinite(alpha)) throw file_error(path, "adapter.lora.alpha: expected a finite number");
+  if (!detail::fits_float(alpha))
+    throw file_error(
+        path, "adapter.lora.alpha: got NaN or a larger number, expected " + std::string(detail::float_range));
   return detail::read_adapter(
       file.tensors(), peer, a,
       [&](std::string const& name) { return detail::parse_lora_gguf_name(name, path); },

@@ -208,6 +208,11 @@ merged_model write_merged_folder(std::string const& folder, std::string const& s
         describe_config(nlohmann::json(config), "config.json", detail::prefixed(file->tensors())).names;
     peer = peer_names_of(a, naming::hugging_face);
     moved = detail::to_hugging_face(file->tensors(), describe_gguf(*file).names, to, a.layers);
+    if (peer.architecture == "llama") {
+      detail::added_biases const has = detail::complete_biases(moved, peer, a);
+      config["attention_bias"] = has.attention;
+      config["mlp_bias"] = has.mlp;
+    }
   }
   merged_tensors const merged = merger.merge(std::move(moved), peer, naming::hugging_face);
   if (merger.added.attention) config["attention_bias"] = true;

@@ -25,7 +25,8 @@ template <class B>
     return intervention_of("lora", read_lora_gguf(path, model.arch()), model);
   }
   if (detail::is_file(path + "/adapter_config.json"))
-    return intervention_of("peft", with_magnitudes(read_peft_adapter(path, model.arch()), model), model);
+    return intervention_of("peft", with_magnitudes(read_peft_adapter(path, model.arch()), model, path),
+                           model);
   return load_intervention<B>(path, model);
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lancet/causal/contrast_pair.hpp"
+#include "lancet/io/detail/quoted.hpp"
 #include "lancet/io/json.hpp"
 #include "lancet/io/mapped_file.hpp"
 #include "lancet/io/sha256.hpp"
@@ -67,7 +68,7 @@ namespace detail {
                                                std::string const& where) {
   auto const at = text.find(subject);
   if (subject.empty() || at == text.npos)
-    throw file_error(where, "subject: got '" + subject + "', expected a part of clean");
+    throw file_error(where, "subject: got " + in_quotes(subject) + ", expected a part of clean");
   std::size_t begin = 0;
   layer_span span{-1, -1};
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -78,7 +79,8 @@ namespace detail {
     }
     begin = end;
   }
-  if (span.first < 0) throw file_error(where, "subject: '" + subject + "' lies on no token of clean");
+  if (span.first < 0)
+    throw file_error(where, "subject: " + in_quotes(subject) + " lies on no token of clean");
   return span;
 }
 
@@ -146,7 +148,8 @@ void for_json_lines(std::string const& path, F&& f) {
     else if (name == "test")
       out.set<split::test>().pairs.push_back(std::move(p));
     else
-      throw file_error(where, "split: got '" + name + "', expected train, validation or test");
+      throw file_error(where,
+                       "split: got " + detail::in_quotes(name) + ", expected train, validation or test");
   });
   if (out.train().pairs.empty() && out.validation().pairs.empty() && out.test().pairs.empty())
     throw file_error(path, "holds no pairs, expected at least one line");

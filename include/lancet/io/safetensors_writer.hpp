@@ -46,6 +46,9 @@ inline void stream_safetensors(std::string const& path, std::span<lazy_tensor co
   auto const place_of = [&](lazy_tensor const& tensor) {
     return path + ": tensor " + detail::in_quotes(tensor.name);
   };
+  // Its own operator[] looks at all names for each one; here they are compared below, all at once.
+  auto& members = header.get_ref<nlohmann::ordered_json::object_t&>();
+  members.reserve(members.size() + order.size());
   std::vector<std::string_view> names;
   std::vector<std::uint64_t> sizes;
   std::uint64_t offset = 0;
@@ -57,9 +60,10 @@ inline void stream_safetensors(std::string const& path, std::span<lazy_tensor co
     if (row.safetensors.empty()) fail_expected(what, std::string(row.name), "a type that safetensors knows");
     sizes.push_back(detail::bytes_of(*tensor, what));
     names.push_back(tensor->name);
-    header[tensor->name] = {{"dtype", row.safetensors},
-                            {"shape", tensor->shape},
-                            {"data_offsets", {offset, offset + sizes.back()}}};
+    members.emplace_back(tensor->name,
+                         nlohmann::ordered_json{{"dtype", row.safetensors},
+                                                {"shape", tensor->shape},
+                                                {"data_offsets", {offset, offset + sizes.back()}}});
     offset += sizes.back();
   }
   std::ranges::sort(names);

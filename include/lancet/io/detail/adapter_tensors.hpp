@@ -41,9 +41,10 @@ struct adapter_size {
   return out;
 }
 
-/// Parts from a file's tensors; those of kind "magnitude" (DoRA) wait for `with_magnitudes`. `parse(name)` says what a tensor is or throws; `size(weight, a)` says the
-/// rank and scale, `a` being the entry of A. Throws file_error for a weight that the model has not, for half
-/// a pair, another shape, and where nothing is changed.
+/// Parts from a file's tensors; those of kind "magnitude" (DoRA) wait for `with_magnitudes`. `parse(name)` says
+/// what a tensor is or throws; `size(weight, a)` says the rank and scale, `a` being the entry of A. Throws
+/// file_error for a weight that the model has not, for half a pair, two tensors of one role, another shape, and
+/// where nothing is changed.
 template <std::invocable<std::string const&> Parse,
           std::invocable<std::string const&, tensor_entry const&> Size>
 [[nodiscard]] std::vector<host_part> read_adapter(tensor_table const& tensors, peer_names const& peer,
@@ -57,7 +58,11 @@ template <std::invocable<std::string const&> Parse,
       throw file_error(path, "has an adapter of " + in_quotes(name.weight) +
                                  ", which is no projection of this " + a.family + " with " +
                                  std::to_string(a.layers) + " layers");
-    pairs[name.weight][static_cast<std::size_t>(name.role)] = &t;
+    tensor_entry const*& slot = pairs[name.weight][static_cast<std::size_t>(name.role)];
+    if (slot != nullptr)
+      throw file_error(path, "has tensors " + in_quotes(slot->name) + " and " + in_quotes(t.name) +
+                                 ", expected one of the two");
+    slot = &t;
   }
   if (pairs.empty()) throw file_error(path, "has no tensors, expected an adapter");
   std::vector<low_rank_update> updates;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,74 +15,98 @@
 
 #include "lancet/atlas/json_field.hpp"
 #include "lancet/core/view.hpp"
+#include "lancet/io/host_part.hpp"
 
 namespace lancet::detail {
 
-/// True where PEFT's pattern names the module: re.match("(.*\.)?(KEY)$"), of which only literal characters,
-/// dots (any character), escaped dots and a leading ^ are supported.
-[[nodiscard]] inline bool pattern_names(std::string_view key, std::string_view module, json_field const& at) {
-  bool const anchored = key.starts_with('^');
-  if (anchored) key.remove_prefix(1);
-  std::vector<std::pair<char, bool>> wanted;  // a character, or any
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    bool const escaped = key[i] == '\\' && i + 1 < key.size() && key[i + 1] == '.';
-    if (escaped) ++i;
-    char const c = key[i];
-    if (!(c == '.' || c == '_' || c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-          (c >= 'A' && c <= 'Z')))
-      at.fail("names of modules, not the pattern " + in_quotes(key));
-    wanted.emplace_back(c, c == '.' && !escaped);
+/// A key of PEFT's patterns, which names the modules that re.match("(.*\.)?(KEY)$") does. Of expressions only
+/// literal characters, dots (any character), escaped dots and a leading ^ are supported; others are refused.
+class module_pattern {
+ public:
+  module_pattern(std::string_view key, json_field const& at) : anchored_(key.starts_with('^')) {
+    std::string_view const text = key.substr(anchored_ ? 1 : 0);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      bool const escaped = text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '.';
+      if (escaped) ++i;
+      char const c = text[i];
+      if (!(c == '.' || c == '_' || c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+            (c >= 'A' && c <= 'Z')))
+        at.fail("names of modules, not the pattern " + in_quotes(text));
+      wanted_.emplace_back(c, c == '.' && !escaped);
+    }
   }
-  if (wanted.size() > module.size()) return false;
-  std::size_t const first = module.size() - wanted.size();
-  if (first > 0 && (anchored || module[first - 1] != '.')) return false;
-  for (std::size_t i = 0; i < wanted.size(); ++i)
-    if (!wanted[i].second && module[first + i] != wanted[i].first) return false;
-  return true;
-}
+
+  [[nodiscard]] bool names(std::string_view module) const {
+    if (wanted_.size() > module.size()) return false;
+    std::size_t const first = module.size() - wanted_.size();
+    if (first > 0 && (anchored_ || module[first - 1] != '.')) return false;
+    for (std::size_t i = 0; i < wanted_.size(); ++i)
+      if (!wanted_[i].second && module[first + i] != wanted_[i].first) return false;
+    return true;
+  }
+
+ private:
+  bool anchored_;
+  std::vector<std::pair<char, bool>> wanted_;  // a character, or any
+};
 
 /// A default and the exceptions to it.
 struct peft_pattern {
-  double otherwise = 8;
-  std::vector<std::pair<std::string, double>> exceptions;
-  json_field where;
+  /// Every module is compared with every exception.
+  static constexpr std::size_t most_exceptions = 65536;
 
-  [[nodiscard]] double of(std::string_view module) const {
-    double value = otherwise;
-    bool found = false;
-    for (auto const& [key, own] : exceptions) {
-      if (!pattern_names(key, module, where)) continue;
-      if (found && own != value) where.fail("one value for module " + in_quotes(module) + ", not two");
-      value = own;
-      found = true;
+  double otherwise = 8;
+  std::vector<std::pair<module_pattern, double>> exceptions = {};
+
+  /// Throws file_error where exceptions disagree; `at` is their place.
+  [[nodiscard]] double of(std::string_view module, json_field const& at) const {
+    std::optional<double> found;
+    for (auto const& [pattern, own] : exceptions) {
+      if (!pattern.names(module)) continue;
+      if (found && *found != own) at.fail("one value for module " + in_quotes(module) + ", not two");
+      found = own;
     }
-    return value;
+    return found.value_or(otherwise);
   }
 };
 
 struct peft_settings {
   nlohmann::json document;
   std::string path;
+  peft_pattern ranks = {}, alphas = {};
   bool rank_stabilised = false;
   bool dora = false;
 
   [[nodiscard]] json_field root() const { return {document, path}; }
-  [[nodiscard]] peft_pattern pattern(char const* key, char const* exceptions) const {
-    peft_pattern out{root()[key].number().value_or(8), {}, root()[exceptions]};
-    for (auto const& [name, value] : out.where.members())
-      out.exceptions.emplace_back(name, value.need_number());
-    return out;
-  }
   [[nodiscard]] index rank_of(std::string_view module) const {
-    double const r = pattern("r", "rank_pattern").of(module);
+    double const r = ranks.of(module, root()["rank_pattern"]);
     if (r != std::round(r) || r < 1 || r > 65536) root()["r"].fail("a rank from 1 to 65536");
     return static_cast<index>(r);
   }
   [[nodiscard]] double scale_of(std::string_view module) const {
     auto const r = static_cast<double>(rank_of(module));
-    return pattern("lora_alpha", "alpha_pattern").of(module) / (rank_stabilised ? std::sqrt(r) : r);
+    return alphas.of(module, root()["alpha_pattern"]) / (rank_stabilised ? std::sqrt(r) : r);
   }
 };
+
+/// Throws file_error for numbers that no float holds: ranks divide alphas, so that every scale is smaller.
+[[nodiscard]] inline peft_pattern read_peft_pattern(json_field const& otherwise,
+                                                    json_field const& exceptions) {
+  auto const number = [](json_field const& at) {
+    double const x = at.need_number();
+    if (!fits_float(x)) at.fail(float_range);
+    return x;
+  };
+  peft_pattern out;
+  if (otherwise) out.otherwise = number(otherwise);
+  auto const members = exceptions.members();
+  if (members.size() > peft_pattern::most_exceptions)
+    exceptions.fail("at most " + std::to_string(peft_pattern::most_exceptions) + " modules, not " +
+                    std::to_string(members.size()));
+  for (auto const& [name, value] : members)
+    out.exceptions.emplace_back(module_pattern(name, exceptions), number(value));
+  return out;
+}
 
 /// True for null, false, and empty text, lists and objects: the values that leave a feature off.
 [[nodiscard]] inline bool leaves_off(nlohmann::json const& v) {
@@ -93,6 +118,8 @@ struct peft_settings {
   peft_settings out{read_json(path), path};
   json_field const f = out.root();
   if (f["peft_type"].text_or("") != "LORA") f["peft_type"].fail("'LORA'");
+  out.ranks = read_peft_pattern(f["r"], f["rank_pattern"]);
+  out.alphas = read_peft_pattern(f["lora_alpha"], f["alpha_pattern"]);
   // What does not change outputs, or is checked by the tensors' own names and shapes.
   constexpr std::string_view ignored[] = {"peft_type",
                                           "task_type",
