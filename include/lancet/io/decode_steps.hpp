@@ -187,7 +187,7 @@ inline void run_step(decode_wordpiece const& step, std::vector<std::string>& tok
                                                std::string_view where = "tokenizer") {
   auto const size = [&] {
     std::size_t bytes = 0;
-    for (auto const& token : tokens) bytes += token.size();
+    for (auto const& made : tokens) bytes += made.size();
     return bytes;
   };
   auto const from = size();
