@@ -18,6 +18,13 @@ void require_next_token_model(Arch const& arch, char const* who) {
                       "; expected a model that predicts the next token");
 }
 
+/// True where the last token of n changes how the others are turned (dynamic scaling, LongRoPE): a text is then run
+/// whole, as the reference implementations do, although nothing is read after it.
+template <class Arch>
+[[nodiscard]] bool turns_by_length(Arch const& arch, index n) {
+  return arch.positions == position_kind::rope && arch.rope.regime(n) != arch.rope.regime(n - 1);
+}
+
 /// log P(ids[i] | ids[0 … i − 1]) in nats for i = 1 … n − 1, for each sequence: out[s] has n − 1 values.
 /// Sequences are batched to some `score_rows` rows; no special token is added. A sequence of fewer than one
 /// token is an error, and so is an encoder (encoder_score.hpp).
@@ -46,7 +53,7 @@ template <class B, class Arch, class H>
     if (ids.size() == 1) continue;
     if (input.rows() + std::ssize(ids) > score_rows) flush();
     index const row = input.rows();
-    input.add(std::span(ids).first(ids.size() - 1));
+    input.add(std::span(ids).first(ids.size() - (turns_by_length(model.arch(), std::ssize(ids)) ? 0 : 1)));
     for (std::size_t i = 1; i < ids.size(); ++i) {
       plan.queries.push_back({std::ssize(plan.rows), ids[i], 1.0, plan.examples++});
       plan.rows.push_back(row + static_cast<index>(i) - 1);
