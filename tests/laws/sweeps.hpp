@@ -199,10 +199,16 @@ architecture short_sighted() {
   return a;
 }
 
-std::vector<contrast_pair> some_pairs() {
-  return {pair_of({1, 2, 3, 4, 5, 6}, {1, 2, 9, 4, 5, 6}, {7}, {8}, 1),
-          pair_of({3, 11, 5}, {3, 12, 5}, {7}, {9}, 2),
-          pair_of({4, 1, 2, 14, 6}, {5, 1, 2, 14, 6}, {7, 3}, {8, 2}, 3)};  // several tokens an answer
+/// The last has answers of several tokens, but for encoders, which would see them.
+std::vector<contrast_pair> some_pairs(architecture const& a) {
+  std::vector<contrast_pair> out{pair_of({1, 2, 3, 4, 5, 6}, {1, 2, 9, 4, 5, 6}, {7}, {8}, 1),
+                                 pair_of({3, 11, 5}, {3, 12, 5}, {7}, {9}, 2),
+                                 pair_of({4, 1, 2, 14, 6}, {5, 1, 2, 14, 6}, {7}, {8}, 3)};
+  if (a.causal) {
+    out.back().answer.push_back(3);
+    out.back().contrast.push_back(2);
+  }
+  return out;
 }
 
 /// The metric of a full run of `text` while one unit has the values of a run of `other`.
@@ -240,7 +246,6 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_sweep_equals_the_naive_loop, B, backends) {
     positions at;
     metric what;
   };
-  std::vector<contrast_pair> const pairs = some_pairs();
   for (auto const& [arch, kind, at, what] :
        {sweep_case{llama_like(), unit_kind::head, positions::all, log_odds{}},
         {gpt2_like(), unit_kind::head, positions::all, log_likelihood{}},
@@ -256,6 +261,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_sweep_equals_the_naive_loop, B, backends) {
         {olmo_like(), unit_kind::head, positions::all, log_odds{}},
         {bert_like(), unit_kind::resid, positions::each, log_odds{}},
         {bert_like(), unit_kind::neuron, positions::all, log_odds{}}}) {
+    std::vector<contrast_pair> const pairs = some_pairs(arch);
     transformer<B> const model = tiny_model<B>(arch);
     for (direction const d : {denoise, noise}) {
       effect_table const table = activation_patching(
@@ -283,7 +289,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_sweep_equals_the_naive_loop, B, backends) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(clean_into_clean_is_exactly_nothing, B, backends) {
   transformer<B> const model = tiny_model<B>(llama_like());
-  std::vector<contrast_pair> pairs = some_pairs();
+  std::vector<contrast_pair> pairs = some_pairs(model.arch());
   for (contrast_pair& p : pairs) p.corrupted = p.clean;
   effect_table const table =
       activation_patching(model, std::span<contrast_pair const>(pairs),
@@ -295,7 +301,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(clean_into_clean_is_exactly_nothing, B, backends) 
 // Zero is what a mean over zeros would be, and one row serves every position: the do-operators' own sources.
 BOOST_AUTO_TEST_CASE_TEMPLATE(constants_are_put_in_as_they_are, B, backends) {
   transformer<B> const model = tiny_model<B>(llama_like());
-  std::vector<contrast_pair> const pairs = some_pairs();
+  std::vector<contrast_pair> const pairs = some_pairs(model.arch());
   auto const effects = [&](do_operator const& change, positions at) {
     return activation_patching(
         model, std::span<contrast_pair const>(pairs),
@@ -335,7 +341,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(constants_are_put_in_as_they_are, B, backends) {
 /// Attributions of every unit of a kind, all positions together.
 template <class B>
 effect_table attributions(transformer<B> const& model, unit_kind kind, index steps) {
-  std::vector<contrast_pair> const pairs = some_pairs();
+  std::vector<contrast_pair> const pairs = some_pairs(model.arch());
   return attribution_patching(
       model, std::span<contrast_pair const>(pairs),
       {.metric = log_odds{}, .direction = denoise, .unit = kind, .at = positions::all, .steps = steps});
@@ -385,7 +391,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(integrated_gradients_are_complete, B, backends) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(what_cannot_be_is_refused, B, backends) {
   transformer<B> const model = tiny_model<B>(llama_like());
-  std::vector<contrast_pair> pairs = some_pairs();
+  std::vector<contrast_pair> pairs = some_pairs(model.arch());
   auto const run_with = [&](patching_options const& o) {
     static_cast<void>(activation_patching(model, std::span<contrast_pair const>(pairs), o));
   };

@@ -102,8 +102,8 @@ class Encoders(ProgramTest):
         self.assertIn("label", self.run_program("score", "-m", "classifier", "the nurse", "-q")[0])
 
     def test_what_encoders_cannot(self):
-        self.refused(2, "generate: got bert, whose tokens see those after them", "generate", "-m", "masked", "the nurse")
-        self.refused(2, "generate: got bert, a classifier", "generate", "-m", "classifier", "the nurse")
+        self.refused(2, "generate: got bert, whose tokens see those after them", "generate", "-m", "masked", "-n", 4, "the nurse")
+        self.refused(2, "generate: got bert, a classifier", "generate", "-m", "classifier", "-n", 4, "the nurse")
         self.refused(2, "--bos", "score", "-m", "masked", "--bos", "the nurse")
         write_lines(self.folder / "continued.jsonl", [{"text": "the nurse", "continuation": " said"}])
         self.refused(3, "got a continuation, which an encoder has no place for", "score", "-m", "masked", "-i", "continued.jsonl")
