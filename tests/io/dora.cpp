@@ -30,14 +30,6 @@ std::vector<token> const prompt{1, 5, 9, 2, 4, 11, 3};
 constexpr index rank = 2;
 constexpr double alpha = 3;
 
-/// Llama's axes as files can say them: a rotation of the whole head, the usual scale.
-architecture llama_of_files() {
-  architecture a = llama_like();
-  a.rope.dims = a.head_dim;
-  a.score_scale = 1 / std::sqrt(6.0);
-  return a;
-}
-
 /// A module of the files and the rows of the weight in memory that it is.
 struct module_rows {
   std::string name;

@@ -25,13 +25,6 @@ namespace {
 
 std::vector<token> const prompt{1, 5, 9, 2, 4, 11, 3};
 
-/// Llama's axes as files can say them: a rotation of the whole head, the usual scale.
-architecture llama_of_files() {
-  architecture a = llama_like();
-  a.rope.dims = a.head_dim;
-  a.score_scale = 1 / std::sqrt(6.0);
-  return a;
-}
 architecture gpt2_of_files() { return gpt2_like(); }  // d = 4: 1/√d is 0.5
 
 /// Both kinds of changes, with the interaction of the two on one projection.

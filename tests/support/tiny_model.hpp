@@ -35,6 +35,14 @@ namespace lancet_test {
   return a;
 }
 
+/// The same as files can say it: a rotation of the whole head, the usual scale.
+[[nodiscard]] inline lancet::architecture llama_of_files() {
+  lancet::architecture a = llama_like();
+  a.rope.dims = a.head_dim;
+  a.score_scale = 1 / std::sqrt(6.0);
+  return a;
+}
+
 /// GPT-2's axes: LayerNorm, learned positions, a plain MLP, biases everywhere, a tied unembedding.
 [[nodiscard]] inline lancet::architecture gpt2_like() {
   lancet::architecture a = llama_like();

@@ -37,7 +37,7 @@ struct named_tensor {
   tensor<B>* gradient;
 };
 
-/// One trainable part.
+/// One part. Its tensors are what is saved; those with a gradient are trained.
 template <class B>
 class part {
  public:
@@ -71,15 +71,12 @@ void add_to_weight(typename B::weight& w, std::vector<index> const& columns, dou
   w = typename B::weight(plain.all());
 }
 
-/// The projection of a layer that holds P, and P's rows in it.
-template <proj P, class B>
-[[nodiscard]] std::pair<projection<B>&, stacked_rows> projection_of(layer_weights<B>& l,
-                                                                    architecture const& arch) {
-  projection<B>& p = P == proj::o                       ? l.o
-                     : P == proj::down                  ? l.down
-                     : P == proj::gate || P == proj::up ? l.mlp_in
-                                                        : l.qkv;
-  return {p, rows_of(arch, P == proj::up && arch.mlp == mlp_kind::plain ? proj::gate : P)};
+/// The weight and bias of a layer that hold p, at rows_of(arch, p). `Layer` may be const.
+template <class Layer>
+[[nodiscard]] auto& projection_of(Layer& l, proj p) {
+  if (p == proj::o) return l.o;
+  if (p == proj::down) return l.down;
+  return p == proj::gate || p == proj::up ? l.mlp_in : l.qkv;
 }
 
 [[nodiscard]] constexpr std::string_view proj_name(proj p) {
@@ -164,10 +161,9 @@ class low_rank_part final : public part<B> {
   }
 
   void merge(model_weights<B>& weights, architecture const& arch) const override {
-    auto const [p, rows] =
-        detail::projection_of<P>(weights.layers[static_cast<std::size_t>(adapter_.layer())], arch);
+    auto& p = detail::projection_of(weights.layers[static_cast<std::size_t>(adapter_.layer())], P);
     detail::add_to_weight<B>(p.weight, adapter_.columns(), adapter_.strength * adapter_.scale(), adapter_.b(),
-                             adapter_.a(), rows);
+                             adapter_.a(), rows_of(arch, P));
   }
 
  private:
@@ -270,8 +266,8 @@ class rescale_part final : public part<B> {
 
   void merge(model_weights<B>& weights, architecture const& arch) const override {
     using T = typename B::scalar;
-    auto const [p, rows] =
-        detail::projection_of<P>(weights.layers[static_cast<std::size_t>(rescale_.layer())], arch);
+    auto& p = detail::projection_of(weights.layers[static_cast<std::size_t>(rescale_.layer())], P);
+    stacked_rows const rows = rows_of(arch, P);
     tensor<B> factor(1, rows.count);
     ops::fill<B>(factor.all(), 1);
     ops::axpy<B>(static_cast<T>(rescale_.strength), rescale_.gamma(), factor.all());

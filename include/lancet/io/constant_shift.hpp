@@ -63,10 +63,13 @@ template <class B>
                                                           transformer<B> const& model) {
   architecture const& a = model.arch();
   std::map<std::pair<index, shift_place>, std::vector<double>> sums;
+  auto const has = [&](char const* kind) {
+    return std::ranges::any_of(parts, [&](host_part const& p) { return p.what.kind == kind; });
+  };
+  if (has("offset") && has("rescale"))
+    throw usage_error("export: got offsets beside scaled rows, expected one or the other");
   for (host_part const& p : parts) {
     if (p.what.kind != "offset") continue;
-    if (std::ranges::any_of(parts, [](host_part const& other) { return other.what.kind == "rescale"; }))
-      throw usage_error("export: got offsets beside scaled rows, expected one or the other");
     std::string const& where = p.what.where;
     bool const behind = norms_output(a), parallel = a.residual == residual_kind::parallel;
     if (norms_stream(a) || (where == "attn_out" && behind && !parallel))

@@ -29,10 +29,8 @@ template <class B>
   layer_weights<B> const& l = model.weights().layers[static_cast<std::size_t>(layer)];
   proj which = proj::q;
   while (proj_name(which) != where) which = static_cast<proj>(static_cast<int>(which) + 1);
-  bool const mlp_in = which == proj::gate || which == proj::up;
-  projection<B> const& p = which == proj::o ? l.o : which == proj::down ? l.down : mlp_in ? l.mlp_in : l.qkv;
-  stacked_rows const rows =
-      rows_of(model.arch(), which == proj::up && model.arch().mlp == mlp_kind::plain ? proj::gate : which);
+  projection<B> const& p = projection_of(l, which);
+  stacked_rows const rows = rows_of(model.arch(), which);
   host_projection out{
       host_floats<B>(weight_rows<B>(p.weight, rows.first, rows.count).all()), {}, p.weight.in()};
   if (!p.bias.empty()) out.bias = host_floats<B>(p.bias.all().col_range(rows.first, rows.count));

@@ -45,11 +45,6 @@ namespace detail {
   return name;
 }
 
-/// A plain MLP has one input projection, which hooks call up.
-[[nodiscard]] inline stacked_rows stored_rows(architecture const& a, proj p) {
-  return rows_of(a, p == proj::up && a.mlp == mlp_kind::plain ? proj::gate : p);
-}
-
 /// The row of a stored weight that one of lancet's is; `first` is where the projection's rows begin if they
 /// lie together. GGUF's Llama keeps rotated pairs of queries and keys side by side, (i, i + n/2) of a head as
 /// rows (2i, 2i + 1); GPT-NeoX keeps the rows of each head's query, key and value together.
@@ -77,7 +72,7 @@ namespace detail {
         stored_projection one{l, in, 0, {}};
         for (std::size_t j = 0; j < of.size(); ++j) {
           if (stored.size() > 1 && j != i) continue;
-          one.rows.emplace_back(of[j], detail::stored_rows(a, of[j]).count);
+          one.rows.emplace_back(of[j], rows_of(a, of[j]).count);
           one.out += one.rows.back().second;
         }
         out.emplace(detail::name_in_layer(stored[i], l), std::move(one));

@@ -102,7 +102,8 @@ template <class B>
   return count;
 }
 
-/// Where a projection's rows lie in its stacked weight: W_Q, W_K, W_V in qkv; gate and up in mlp_in.
+/// Where a projection's rows lie in its stacked weight: W_Q, W_K, W_V in qkv; gate and up in mlp_in, of which a
+/// plain MLP has one, whichever it is called.
 struct stacked_rows {
   index first;
   index count;
@@ -123,7 +124,7 @@ template <class Arch>
     case proj::gate:
       return {0, a.mlp_width};
     case proj::up:
-      return {a.mlp_width, a.mlp_width};
+      return {a.mlp == mlp_kind::plain ? 0 : a.mlp_width, a.mlp_width};
     case proj::down:
       return {0, a.width};
   }
