@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the laws share. A law is written once, with what every backend has: data go in by `upload` and come
-// out by `download`, and no element is touched. `backends` and `rows_are_independent` are those of the header
-// in backends/ that was included before.
+// out by `download`, and no element is touched. `backends`, `rows_are_independent` and `longest_text` are those of
+// the header in backends/ that was included before.
 #pragma once
 
 #include <algorithm>

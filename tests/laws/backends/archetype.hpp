@@ -37,5 +37,6 @@ struct archetype {
 // One scalar: what is asked here is which members suffice, not which digits come out.
 using backends = boost::mpl::list<archetype<double>>;
 inline constexpr bool rows_are_independent = true;
+inline constexpr lancet::index longest_text = 120;
 
 }  // namespace lancet_test

@@ -13,6 +13,7 @@ namespace lancet_test {
 
 using backends = boost::mpl::list<lancet::backend::cuda<float>, lancet::backend::cuda<double>>;
 inline constexpr bool rows_are_independent = false;  // cuBLAS chooses its kernel by the number of rows
+inline constexpr lancet::index longest_text = 120;
 
 /// Ends the program before the first law where no GPU can be used.
 struct gpu_or_skip {

@@ -10,5 +10,6 @@ namespace lancet_test {
 
 using backends = boost::mpl::list<lancet::backend::eigen<float>, lancet::backend::eigen<double>>;
 inline constexpr bool rows_are_independent = true;
+inline constexpr lancet::index longest_text = 120;
 
 }  // namespace lancet_test

@@ -167,5 +167,6 @@ struct far {
 // One scalar: what is asked here is whose memory is touched, not which digits come out.
 using backends = boost::mpl::list<far<double>>;
 inline constexpr bool rows_are_independent = true;
+inline constexpr lancet::index longest_text = 120;
 
 }  // namespace lancet_test

@@ -10,5 +10,6 @@ namespace lancet_test {
 
 using backends = boost::mpl::list<lancet::backend::reference<float>, lancet::backend::reference<double>>;
 inline constexpr bool rows_are_independent = true;
+inline constexpr lancet::index longest_text = 120;
 
 }  // namespace lancet_test
