@@ -106,7 +106,7 @@ class Encoders(ProgramTest):
         self.refused(2, "generate: got bert, a classifier", "generate", "-m", "classifier", "-n", 4, "the nurse")
         self.refused(2, "--bos", "score", "-m", "masked", "--bos", "the nurse")
         write_lines(self.folder / "continued.jsonl", [{"text": "the nurse", "continuation": " said"}])
-        self.refused(3, "got a continuation, which an encoder has no place for", "score", "-m", "masked", "-i", "continued.jsonl")
+        self.refused(3, "got a continuation, which a bert that reads whole texts has no place for", "score", "-m", "masked", "-i", "continued.jsonl")
 
 
 class Tokens(ProgramTest):

@@ -52,9 +52,9 @@ void print(common_options const& common, text_item const& item, std::vector<doub
       "score: the tokenizer has neither [MASK] nor <mask>, expected a masked language model's");
 }
 
-/// The ids of an item with its numbers: one for each of `positions`, null elsewhere; or one for each label.
-void print_encoded(common_options const& common, text_item const& item, lancet::encoder_text const& text,
-                   std::vector<double> const& log_probs, bool labels) {
+/// The ids of a whole text with its numbers: one for each of `positions`, null elsewhere; or one for each label.
+void print_whole(common_options const& common, text_item const& item, lancet::encoder_text const& text,
+                 std::vector<double> const& log_probs, bool labels) {
   double const total = std::accumulate(log_probs.begin(), log_probs.end(), 0.0);
   auto const best = std::max_element(log_probs.begin(), log_probs.end());
   if (!common.json) {
@@ -79,66 +79,45 @@ void print_encoded(common_options const& common, text_item const& item, lancet::
   print_line(line);
 }
 
-void run_encoder(common_options& common, options const& o, model_type const& model) {
-  if (o.bos)
-    throw lancet::usage_error("--bos: an encoder's tokenizer puts special tokens around a text itself");
-  text_rules rules = rules_of(model, false);
-  rules.special = true;
-  std::vector<text_item> const items = read_items(o.texts, o.input, common.json, rules);
-  bool const labels = model.arch().labels > 0;
-  if (!labels && !model.has_tokenizer())
-    throw lancet::usage_error("score: a masked language model needs its tokenizer, for the mask");
-  std::vector<lancet::encoder_text> texts;
-  for (text_item const& item : items) {
-    if (item.has_continuation)
-      throw lancet::file_error(item.where, "got a continuation, which an encoder has no place for");
-    lancet::encoder_text& text = texts.emplace_back(lancet::encoder_text{item.ids});
-    for (std::size_t i = 0; i < item.ids.size() && !labels; ++i)
-      if (!model.tokenizer().is_special(item.ids[i])) text.positions.push_back(static_cast<lancet::index>(i));
-  }
-  auto const cut = load(model, o.intervention);
-  lancet::hook_table<backend> hooks;
-  if (cut) cut->hook(hooks);
-  lancet::workspace<backend> ws;
-  lancet::progress bar(progress_of(common, "scoring", std::ssize(items)));
-  std::vector<std::vector<double>> all;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    std::span<lancet::encoder_text const> const one(&texts[i], 1);
-    all.push_back(
-        labels ? lancet::label_log_probabilities(model, hooks, one, ws)[0]
-               : lancet::masked_log_probabilities(model, hooks, one, mask_of(model.tokenizer()), ws)[0]);
-    print_encoded(common, items[i], texts[i], all.back(), labels);
-    bar.advance();
-  }
-  if (common.json && !o.summary) return;
-  nlohmann::ordered_json summary{{"items", items.size()}};
-  std::size_t scored = 0;
-  for (auto const& one : all) scored += one.size();
-  if (!labels) {
-    summary["tokens"] = scored;
-    summary["pseudo_perplexity"] =
-        scored == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(lancet::perplexity(all));
-  }
-  print_summary(common, std::move(summary));
-}
+[[nodiscard]] bool predicts_next_token(lancet::architecture const& a) { return a.causal && a.labels == 0; }
 
-void run(common_options& common, options const& o) {
-  if (o.texts.empty() && o.input.empty())
-    throw lancet::usage_error("score: got nothing to score, expected texts or --input");
-  model_type const model = load(common);
-  if (!model.arch().causal || model.arch().labels > 0) return run_encoder(common, o, model);
-  text_rules const rules = rules_of(model, o.bos);
-  std::vector<text_item> const items = read_items(o.texts, o.input, common.json, rules);
-  for (text_item const& item : items)
-    if (item.has_continuation && item.prompt == 0)
+/// The items, of which an encoder or a classifier takes whole texts with their special tokens.
+[[nodiscard]] std::vector<text_item> read_checked(common_options const& common, options const& o,
+                                                  model_type const& model) {
+  bool const next = predicts_next_token(model.arch());
+  if (!next && o.bos)
+    throw lancet::usage_error(
+        "--bos: got a " + model.arch().family +
+        " that reads whole texts, around which its tokenizer puts special tokens itself");
+  if (!model.arch().causal && model.arch().labels == 0 && !model.has_tokenizer())
+    throw lancet::usage_error("score: a masked language model needs its tokenizer, for the mask");
+  text_rules rules = rules_of(model, o.bos);
+  rules.special = !next;
+  std::vector<text_item> items = read_items(o.texts, o.input, common.json, rules);
+  for (text_item const& item : items) {
+    if (!item.has_continuation) continue;
+    if (!next)
+      throw lancet::file_error(item.where, "got a continuation, which a " + model.arch().family +
+                                               " that reads whole texts has no place for");
+    if (item.prompt == 0)
       throw lancet::file_error(item.where,
                                "got an empty text before the continuation, expected at least one token");
+  }
+  return items;
+}
 
-  auto const cut = load(model, o.intervention);
-  lancet::hook_table<backend> hooks;
-  if (cut) cut->hook(hooks);
-  lancet::workspace<backend> ws;
-  lancet::progress bar(progress_of(common, "scoring", std::ssize(items)));
+/// What a run of the verb computes with.
+struct scoring {
+  common_options const& common;
+  model_type const& model;
+  lancet::hook_table<backend>& hooks;
+  lancet::workspace<backend> ws = {};
+  lancet::progress bar;
+};
+
+/// Every token after those before it.
+[[nodiscard]] std::vector<std::vector<double>> score_next_tokens(scoring& s,
+                                                                 std::vector<text_item> const& items) {
   std::vector<std::vector<double>> all;
   for (std::size_t first = 0; first < items.size();) {  // results appear while later texts are still to come
     std::vector<std::vector<lancet::token>> group;
@@ -148,18 +127,59 @@ void run(common_options& common, options const& o) {
            (last == first || rows + std::ssize(items[last].ids) <= 4 * lancet::score_rows))
       rows += std::ssize(group.emplace_back(items[last++].ids));
     auto const log_probs =
-        lancet::log_probabilities(model, hooks, std::span<std::vector<lancet::token> const>(group), ws);
-    for (std::size_t i = first; i < last; ++i) print(common, items[i], log_probs[i - first]);
+        lancet::log_probabilities(s.model, s.hooks, std::span<std::vector<lancet::token> const>(group), s.ws);
+    for (std::size_t i = first; i < last; ++i) print(s.common, items[i], log_probs[i - first]);
     all.insert(all.end(), log_probs.begin(), log_probs.end());
-    bar.advance(static_cast<std::int64_t>(last - first));
+    s.bar.advance(static_cast<std::int64_t>(last - first));
     first = last;
   }
-  std::size_t scored = 0;
-  for (auto const& one : all) scored += one.size();
+  return all;
+}
+
+/// Every token while it is masked, special ones excepted; or every label.
+[[nodiscard]] std::vector<std::vector<double>> score_whole_texts(scoring& s,
+                                                                 std::vector<text_item> const& items) {
+  bool const labels = s.model.arch().labels > 0;
+  lancet::token const mask = labels ? 0 : mask_of(s.model.tokenizer());
+  std::vector<std::vector<double>> all;
+  for (text_item const& item : items) {
+    lancet::encoder_text text{item.ids};
+    for (std::size_t i = 0; i < item.ids.size() && !labels; ++i)
+      if (!s.model.tokenizer().is_special(item.ids[i]))
+        text.positions.push_back(static_cast<lancet::index>(i));
+    std::span<lancet::encoder_text const> const one(&text, 1);
+    all.push_back(labels ? lancet::label_log_probabilities(s.model, s.hooks, one, s.ws)[0]
+                         : lancet::masked_log_probabilities(s.model, s.hooks, one, mask, s.ws)[0]);
+    print_whole(s.common, item, text, all.back(), labels);
+    s.bar.advance();
+  }
+  return all;
+}
+
+void run(common_options& common, options const& o) {
+  if (o.texts.empty() && o.input.empty())
+    throw lancet::usage_error("score: got nothing to score, expected texts or --input");
+  model_type const model = load(common);
+  std::vector<text_item> const items = read_checked(common, o, model);
+  auto const cut = load(model, o.intervention);
+  lancet::hook_table<backend> hooks;
+  if (cut) cut->hook(hooks);
+  scoring s{.common = common,
+            .model = model,
+            .hooks = hooks,
+            .bar = lancet::progress(progress_of(common, "scoring", std::ssize(items)))};
+  bool const next = predicts_next_token(model.arch());
+  std::vector<std::vector<double>> const all =
+      next ? score_next_tokens(s, items) : score_whole_texts(s, items);
   if (common.json && !o.summary) return;
-  nlohmann::ordered_json summary{{"items", items.size()}, {"tokens", scored}};
-  summary["perplexity"] =
-      scored == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(lancet::perplexity(all));
+  nlohmann::ordered_json summary{{"items", items.size()}};
+  if (model.arch().labels == 0) {
+    std::size_t scored = 0;
+    for (auto const& one : all) scored += one.size();
+    summary["tokens"] = scored;
+    summary[next ? "perplexity" : "pseudo_perplexity"] =
+        scored == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(lancet::perplexity(all));
+  }
   print_summary(common, std::move(summary));
 }
 

@@ -94,6 +94,7 @@ void run(common_options& common, options const& o) {
                                   {"rows_of_text", rows}});
   }
   json settings = intervention_hashes(o.intervention.folder);
+  settings["backend"] = backend::name;
   settings["strength"] = what->strength();
   settings["model"] = model.identity().sha256;
   settings["data"] = hashes;
