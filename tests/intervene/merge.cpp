@@ -18,7 +18,6 @@ using lancet::index;
 using B = compiled::backend_type;
 
 BOOST_AUTO_TEST_CASE(offsets_go_through_the_changed_projection) {
-  std::vector<token> const prompt{1, 5, 9, 2, 4};
   for (architecture const& a : {llama_like(), gpt2_like()}) {
     std::vector<part_description> parts{{"offset", "z", 1, columns(a.head_dim, a.head_dim), 0, 1},
                                         {"low_rank", "o", 1, columns(0, 2 * a.head_dim), 2, 1.5},
@@ -37,7 +36,6 @@ BOOST_AUTO_TEST_CASE(offsets_go_through_the_changed_projection) {
 }
 
 BOOST_AUTO_TEST_CASE(scaled_rows_come_after_what_was_added_before_them) {
-  std::vector<token> const prompt{1, 5, 9, 2, 4};
   for (architecture const& a : {llama_like(), gpt2_like()}) {
     sizes<architecture> const n(a);
     index const f = a.mlp_width;

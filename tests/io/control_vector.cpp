@@ -23,14 +23,6 @@ using B = compiled::backend_type;
 
 namespace {
 
-std::vector<token> const prompt{1, 5, 9, 2, 4, 11, 3};
-
-transformer<B> model(architecture const& a) {
-  transformer<B> out = tiny_model<B>(a);
-  out.set_identity({"tiny", std::string(64, 'a')});
-  return out;
-}
-
 void write(std::string const& path, intervention<B> const& what, transformer<B> const& m) {
   write_control_vector(path, host_parts(what), m);
 }
@@ -40,7 +32,7 @@ void write(std::string const& path, intervention<B> const& what, transformer<B> 
 BOOST_AUTO_TEST_CASE(offsets_on_the_stream_go_out_and_come_back) {
   temporary_folder const folder;
   for (architecture const& a : {llama_like(), gpt2_like()}) {
-    transformer<B> const m = model(a);
+    transformer<B> const m = tiny_model<B>(a);
     index const w = a.width;
     auto what = random_intervention(m, {{"offset", "resid_pre", 2, columns(0, w), 0, 1},
                                         {"offset", "mlp_out", 1, columns(2, 5), 0, 1},
@@ -58,7 +50,7 @@ BOOST_AUTO_TEST_CASE(offsets_on_the_stream_go_out_and_come_back) {
 
 BOOST_AUTO_TEST_CASE(the_file_is_as_others_write_it) {
   temporary_folder const folder;
-  transformer<B> const m = model(llama_like());
+  transformer<B> const m = tiny_model<B>(llama_like());
   auto const what = random_intervention(m, {{"offset", "resid_pre", 2, columns(0, 12), 0, 1}});
   write(folder / "v.gguf", what, m);
   gguf_file const file = gguf_file::open(folder / "v.gguf");
@@ -72,7 +64,7 @@ BOOST_AUTO_TEST_CASE(the_file_is_as_others_write_it) {
 
 BOOST_AUTO_TEST_CASE(what_is_no_direction_is_refused) {
   temporary_folder const folder;
-  transformer<B> const m = model(llama_like());
+  transformer<B> const m = tiny_model<B>(llama_like());
   auto const refused = [&](part_description const& part, char const* sentence) {
     auto const what = random_intervention(m, {part});
     check_throws<usage_error>([&] { write(folder / "v.gguf", what, m); }, sentence);
@@ -93,7 +85,7 @@ BOOST_AUTO_TEST_CASE(behind_norms_and_in_parallel_blocks) {
   temporary_folder const folder;
   auto const same = [&](architecture a, char const* family, std::vector<part_description> const& parts) {
     a.family = family;
-    transformer<B> const m = model(a);
+    transformer<B> const m = tiny_model<B>(a);
     auto what = random_intervention(m, parts);
     write(folder / "v.gguf", what, m);
     auto back = intervention_of("control vector", read_control_vector(folder / "v.gguf", a), m);
@@ -112,7 +104,7 @@ BOOST_AUTO_TEST_CASE(behind_norms_and_in_parallel_blocks) {
         {"offset", "mlp_out", 1, columns(0, neox.width), 0, 1}});
   architecture a = gemma;
   a.family = "gemma2";
-  transformer<B> const g = model(a);
+  transformer<B> const g = tiny_model<B>(a);
   auto const refused = [&](part_description const& part, char const* sentence) {
     auto const what = random_intervention(g, {part});
     check_throws<usage_error>([&] { write(folder / "x.gguf", what, g); }, sentence);

@@ -26,7 +26,6 @@ using B = compiled::backend_type;
 
 namespace {
 
-std::vector<token> const prompt{1, 5, 9, 2, 4, 11, 3};
 constexpr index rank = 2;
 constexpr double alpha = 3;
 

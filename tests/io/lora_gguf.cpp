@@ -23,14 +23,6 @@ using B = compiled::backend_type;
 
 namespace {
 
-std::vector<token> const prompt{1, 5, 9, 2, 4, 11, 3};
-
-transformer<B> model(architecture const& a) {
-  transformer<B> out = tiny_model<B>(a);
-  out.set_identity({"tiny", std::string(64, 'a')});
-  return out;
-}
-
 std::vector<float> const ones(600, 1.0F);
 lazy_tensor tensor_of(std::string name, std::vector<std::ptrdiff_t> shape) {
   std::size_t count = 1;
@@ -53,7 +45,7 @@ gguf_writer header() {
 BOOST_AUTO_TEST_CASE(what_goes_out_comes_back) {
   temporary_folder const folder;
   for (architecture const& a : {llama_like(), gpt2_like()}) {
-    transformer<B> const m = model(a);
+    transformer<B> const m = tiny_model<B>(a);
     index const d = a.head_dim, w = a.width;
     auto what = random_intervention(m, {{"low_rank", "o", 1, columns(2 * d, d), 2, 1.5},
                                         {"low_rank", "o", 1, columns(0, d), 3, 1},
@@ -75,7 +67,7 @@ BOOST_AUTO_TEST_CASE(what_goes_out_comes_back) {
 
 BOOST_AUTO_TEST_CASE(the_file_is_as_llama_cpp_wants_it) {
   temporary_folder const folder;
-  transformer<B> const m = model(llama_like());
+  transformer<B> const m = tiny_model<B>(llama_like());
   auto const what = random_intervention(
       m, {{"low_rank", "q", 0, columns(0, 12), 2, 3}, {"low_rank", "down", 1, {2, 4}, 4, 1}});
   write_lora_gguf(folder / "a.gguf", host_parts(what), m.arch());
@@ -160,7 +152,7 @@ BOOST_AUTO_TEST_CASE(bad_files) {
       },
       "has shape [2, 10], expected [2, 12]");
   refused([](auto&) {}, "has no tensors, expected an adapter", false);
-  transformer<B> const m = model(llama_like());
+  transformer<B> const m = tiny_model<B>(llama_like());
   auto const offset = random_intervention(m, {{"offset", "mlp_out", 1, columns(0, 12), 0, 1}});
   check_throws<usage_error>([&] { write_lora_gguf(folder / "o.gguf", host_parts(offset), m.arch()); },
                             "a LoRA file has no place for an offset (at mlp_out of layer 1)");

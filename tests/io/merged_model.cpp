@@ -23,8 +23,6 @@ using B = compiled::backend_type;
 
 namespace {
 
-std::vector<token> const prompt{1, 5, 9, 2, 4, 11, 3};
-
 architecture gpt2_of_files() { return gpt2_like(); }  // d = 4: 1/√d is 0.5
 
 /// Both kinds of changes, with the interaction of the two on one projection.

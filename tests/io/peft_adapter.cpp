@@ -25,14 +25,6 @@ using B = compiled::backend_type;
 
 namespace {
 
-std::vector<token> const prompt{1, 5, 9, 2, 4, 11, 3};
-
-transformer<B> model(architecture const& a) {
-  transformer<B> out = tiny_model<B>(a);
-  out.set_identity({"tiny", std::string(64, 'a')});
-  return out;
-}
-
 /// Heads and neurons, whole projections, several ranks and scales, several parts of one weight.
 std::vector<part_description> many_parts(architecture const& a) {
   index const d = a.head_dim, w = a.width, f = a.mlp_width;
@@ -44,7 +36,7 @@ std::vector<part_description> many_parts(architecture const& a) {
 
 /// Writes an adapter, changes its configuration and its tensors, and reads it.
 struct adapter {
-  transformer<B> m = model(llama_like());
+  transformer<B> m = tiny_model<B>(llama_like());
   temporary_folder folder;
   nlohmann::json config;
   std::vector<std::pair<std::string, std::vector<std::ptrdiff_t>>> tensors;
@@ -78,7 +70,7 @@ std::string const module_name = "base_model.model.model.layers.1.self_attn.o_pro
 BOOST_AUTO_TEST_CASE(what_goes_out_comes_back) {
   temporary_folder const folder;
   for (architecture const& a : {llama_like(), gpt2_like()}) {
-    transformer<B> const m = model(a);
+    transformer<B> const m = tiny_model<B>(a);
     auto what = random_intervention(m, many_parts(a));
     what.set_strength(0.75);
     write_peft_adapter(folder / a.family, host_parts(what), a, "some/model");
@@ -93,13 +85,13 @@ BOOST_AUTO_TEST_CASE(what_goes_out_comes_back) {
     auto saved = load_intervention<B>(folder / (a.family + ".saved"), m);
     BOOST_TEST(largest_gap(logits_of(m, prompt, &saved), again) == 0);
     // The merged model is the same too: what was read is an intervention like others.
-    BOOST_TEST(largest_gap(logits_of(merge(model(a), back), prompt), hooked) < 2e-5);
+    BOOST_TEST(largest_gap(logits_of(merge(tiny_model<B>(a), back), prompt), hooked) < 2e-5);
   }
 }
 
 BOOST_AUTO_TEST_CASE(a_head_is_columns_of_zeros_elsewhere) {
   temporary_folder const folder;
-  transformer<B> const m = model(llama_like());
+  transformer<B> const m = tiny_model<B>(llama_like());
   auto const what = random_intervention(m, {{"low_rank", "o", 1, columns(6, 6), 2, 1.5}});
   write_peft_adapter(folder / "p", host_parts(what), m.arch(), "some/model");
   nlohmann::json const config = read_json(folder / "p/adapter_config.json");
@@ -121,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_head_is_columns_of_zeros_elsewhere) {
 
 BOOST_AUTO_TEST_CASE(queries_of_a_fused_projection_have_zeros_for_keys_and_values) {
   temporary_folder const folder;
-  transformer<B> const m = model(gpt2_like());
+  transformer<B> const m = tiny_model<B>(gpt2_like());
   auto const what = random_intervention(m, {{"low_rank", "k", 0, columns(0, 12), 2, 1}});
   write_peft_adapter(folder / "p", host_parts(what), m.arch());
   BOOST_TEST(read_json(folder / "p/adapter_config.json")["fan_in_fan_out"] == true);
@@ -140,7 +132,7 @@ BOOST_AUTO_TEST_CASE(rows_of_gpt_neox_lie_together_by_head) {
   temporary_folder const folder;
   architecture a = gpt2_like();  // 3 heads of 4
   a.family = "gpt_neox";
-  transformer<B> const m = model(a);
+  transformer<B> const m = tiny_model<B>(a);
   auto const what = random_intervention(
       m, {{"low_rank", "k", 0, columns(0, 12), 1, 1}, {"low_rank", "down", 1, columns(0, 10), 1, 1}});
   write_peft_adapter(folder / "p", host_parts(what), a);
@@ -161,7 +153,7 @@ BOOST_AUTO_TEST_CASE(rows_of_gpt_neox_lie_together_by_head) {
 
 BOOST_AUTO_TEST_CASE(ranks_and_scales_that_differ_are_patterns) {
   temporary_folder const folder;
-  transformer<B> const m = model(llama_like());
+  transformer<B> const m = tiny_model<B>(llama_like());
   auto const what = random_intervention(m, {{"low_rank", "o", 0, columns(0, 6), 2, 1},
                                             {"low_rank", "down", 1, columns(0, 10), 3, 2},
                                             {"low_rank", "up", 1, columns(0, 12), 2, 0.3}});
@@ -304,7 +296,7 @@ BOOST_AUTO_TEST_CASE(what_tensors_may_not_be) {
 
 BOOST_AUTO_TEST_CASE(what_an_adapter_cannot_hold) {
   temporary_folder const folder;
-  transformer<B> const m = model(llama_like());
+  transformer<B> const m = tiny_model<B>(llama_like());
   auto const offset = random_intervention(m, {{"offset", "z", 1, columns(0, 6), 0, 1}});
   check_throws<usage_error>([&] { write_peft_adapter(folder / "p", host_parts(offset), m.arch()); },
                             "a PEFT adapter has no place for an offset (at z of layer 1)");

@@ -14,6 +14,9 @@
 
 namespace lancet_test {
 
+/// A text in the vocabulary of every tiny model.
+inline std::vector<lancet::token> const prompt{1, 5, 9, 2, 4, 11, 3};
+
 /// Parts of these descriptions with all numbers drawn, A and B and δ alike.
 template <class B>
 [[nodiscard]] lancet::intervention<B> random_intervention(lancet::transformer<B> const& model,

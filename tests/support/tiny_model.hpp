@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -172,7 +173,7 @@ template <class B, class Arch = lancet::architecture>
   }
   if (!arch.tied_unembedding)
     w.unembedding = std::make_unique<typename B::weight>(weight(n.outputs, arch.width));
-  return {arch, std::move(w), {"tiny", ""}};
+  return {arch, std::move(w), {"tiny", std::string(64, 'a')}};
 }
 
 /// `count` token ids below `vocabulary`.

@@ -158,14 +158,7 @@ void prove(model_type const& model, common_options const& common, surgery_option
           {"every_size", o.every_size},
           {"draws", o.draws},
           {"target", o.target},
-          {"rank", o.rank},
-          {"steps", o.steps},
-          {"learning_rate", o.learning_rate},
-          {"keep_weight", o.keep_weight},
-          {"norm_weight", o.norm_weight},
-          {"batch", o.batch},
-          {"keep_batch", o.keep_batch},
-          {"objective", o.objective},
+          {"training", training_settings(o)},
           {"window", o.window},
           {"version", version}};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,19 @@ struct surgery_options {
   std::string objective = "counterfactual_gap";
   index window = 128;  ///< tokens of a window of text
 };
+
+/// Those of the options that training hears of.
+[[nodiscard]] inline nlohmann::json training_settings(surgery_options const& o) {
+  return {{"objective", o.objective},
+          {"rank", o.rank},
+          {"steps", o.steps},
+          {"learning_rate", o.learning_rate},
+          {"keep_weight", o.keep_weight},
+          {"norm_weight", o.norm_weight},
+          {"batch", o.batch},
+          {"keep_batch", o.keep_batch},
+          {"optimizer", "adamw"}};
+}
 
 /// Data as read, with the hashes of its files.
 struct surgery_data {

@@ -176,17 +176,7 @@ using lancet::index;
     if (t.validation) one["validation"] = *t.validation;
     curve.push_back(std::move(one));
   }
-  return {{"curve", curve},
-          {"options",
-           {{"objective", o.objective},
-            {"rank", o.rank},
-            {"steps", o.steps},
-            {"learning_rate", o.learning_rate},
-            {"keep_weight", o.keep_weight},
-            {"norm_weight", o.norm_weight},
-            {"batch", o.batch},
-            {"keep_batch", o.keep_batch},
-            {"optimizer", "adamw"}}}};
+  return {{"curve", curve}, {"options", training_settings(o)}};
 }
 
 [[nodiscard]] std::string hardware() {
