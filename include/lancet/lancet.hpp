@@ -33,6 +33,7 @@
 #include "lancet/causal/attribution_patching.hpp"
 #include "lancet/causal/inference.hpp"
 #include "lancet/causal/metric_values.hpp"
+#include "lancet/causal/subject_noise.hpp"
 #include "lancet/io/effects_json.hpp"
 
 // Circuit

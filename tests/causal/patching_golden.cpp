@@ -9,7 +9,9 @@
 #include <set>
 
 #include "lancet/causal/attribution_patching.hpp"
+#include "lancet/causal/subject_noise.hpp"
 #include "lancet/io/load_model.hpp"
+#include "support/near.hpp"
 #include "support/real_model.hpp"
 #include "support/shared.hpp"
 
@@ -160,6 +162,7 @@ BOOST_AUTO_TEST_CASE(noise_tracing) {
   std::vector<index> const where = g.about["subject_positions"].get<std::vector<index>>();
   g.pairs[0].subject = layer_span{where.front(), where.back()};
   subject_noise const change{{std::vector<double>(noise_values.begin(), noise_values.end())}};
+  near(embedding_deviation(model), g.about["embedding_std"].get<double>(), 1e-6, "embedding_std");
   double const base = static_cast<double>(g.values("trace_base_noised")[0]);
   for (index const window : {index{1}, index{10}}) {
     std::string const suffix = "_w" + std::to_string(window);

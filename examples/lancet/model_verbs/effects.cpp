@@ -7,6 +7,7 @@
 
 #include "lancet/causal/activation_patching.hpp"
 #include "lancet/causal/attribution_patching.hpp"
+#include "lancet/causal/subject_noise.hpp"
 #include "lancet/io/effects_json.hpp"
 #include "lancet/model_verbs/verbs.hpp"
 #include "lancet/output.hpp"
@@ -98,36 +99,6 @@ struct plan {
   return p;
 }
 
-/// `scale` standard deviations of the embeddings, drawn for every subject token of every pair by its line.
-[[nodiscard]] std::vector<std::vector<double>> draw_noise(model_type const& model,
-                                                          std::vector<contrast_pair> const& pairs,
-                                                          double scale, std::uint64_t seed) {
-  index const d = model.arch().width, v = model.arch().vocabulary;
-  double sum = 0, squares = 0;
-  for (index first = 0; first < v; first += 1024) {
-    std::vector<index> rows;
-    for (index i = first; i < std::min(v, first + 1024); ++i) rows.push_back(i);
-    lancet::tensor<backend> values(std::ssize(rows), d);
-    model.weights().embedding.gather(rows, values.all());
-    std::vector<backend::scalar> host(static_cast<std::size_t>(values.all().size()));
-    backend::download(values, host.data());
-    for (double const x : host) {
-      sum += x;
-      squares += x * x;
-    }
-  }
-  double const n = static_cast<double>(v * d),
-               deviation = std::sqrt(std::max(0.0, squares / n - (sum / n) * (sum / n)));
-  std::vector<std::vector<double>> out;
-  for (contrast_pair const& p : pairs) {
-    lancet::philox_stream const stream = lancet::philox_stream(seed, "effects.noise").at(p.line);
-    std::vector<double>& noise =
-        out.emplace_back(static_cast<std::size_t>((p.subject->last - p.subject->first + 1) * d));
-    for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = scale * deviation * stream.normal(i);
-  }
-  return out;
-}
-
 /// The same change for pairs [first, first + count) alone.
 [[nodiscard]] lancet::do_operator change_of(plan const& p, std::vector<contrast_pair> const& all,
                                             std::size_t first, std::size_t count) {
@@ -208,7 +179,7 @@ void run(common_options& common, options const& o) {
   bool const noisy = o.change == "noise";
   require_members(file, pairs, p.metric.needs_contrast(), o.change == "resample", noisy);
   require_fit(file, pairs, model.arch());
-  if (noisy) p.change = lancet::subject_noise{draw_noise(model, pairs, o.noise, common.seed)};
+  if (noisy) p.change = lancet::draw_subject_noise(model, std::span(pairs), o.noise, common.seed);
   index longest = 0;
   for (contrast_pair const& pair : pairs) longest = std::max<index>(longest, std::ssize(pair.clean));
   p.units = lancet::detail::all_units(model.arch(), p.unit, p.at, longest);
