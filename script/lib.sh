@@ -39,11 +39,11 @@ need_packages() {
     die "could not install ${missing[*]}"
 }
 
-# jobs_here: compilers to run at once: one a core, and 1.5 GB of free memory for each.
+# jobs_here: compilers to run at once: one a core, and 2 GB of free memory for each.
 jobs_here() {
   local cores by_memory
   cores=$(nproc)
-  by_memory=$(awk '/^MemAvailable:/ {print int($2 / 1500000)}' /proc/meminfo 2>/dev/null || true)
+  by_memory=$(awk '/^MemAvailable:/ {print int($2 / 2000000)}' /proc/meminfo 2>/dev/null || true)
   by_memory=${by_memory:-$cores}
   if ((by_memory < 1)); then by_memory=1; fi
   echo $((by_memory < cores ? by_memory : cores))
