@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstdio>
 
 #include "lancet/backend/eigen.hpp"
 #include "lancet/backend/reference.hpp"
 #include "support/every_operation.hpp"
+
+extern "C" [[gnu::weak]] int openblas_get_num_threads();  // null with another BLAS
 
 namespace lancet_test {
 namespace {
@@ -29,6 +32,21 @@ static_assert(tensor_backend<with_blas<float>> && tensor_backend<with_blas<doubl
   for (std::size_t i = 0; i < got.size(); ++i)
     worst = std::max(worst, std::abs(got[i] - expected[i]) / std::max(1.0, std::abs(expected[i])));
   return worst;
+}
+
+// The first test: threads are switched off once a process, at its first product.
+BOOST_AUTO_TEST_CASE(threads_of_openblas_are_switched_off) {
+  if (!openblas_get_num_threads) {
+    std::printf("SKIPPED the threads of a BLAS: this one is not OpenBLAS\n");
+    return;
+  }
+  openblas_set_num_threads(2);
+  BOOST_TEST_REQUIRE(openblas_get_num_threads() == 2);
+  using B = with_blas<float>;
+  B::weight const w{random_tensor<B>(4, 3, 1).all()};
+  tensor<B> y(2, 4);
+  ops::linear<B>(random_tensor<B>(2, 3, 2), w, {}, y.all());
+  BOOST_TEST(openblas_get_num_threads() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(every_operation) {

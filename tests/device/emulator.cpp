@@ -161,5 +161,29 @@ BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   BOOST_TEST(out == std::vector<int>(64, 63 * 32));
 }
 
+// Lines have other names from here on: keep this the last test.
+BOOST_AUTO_TEST_CASE(the_same_line_of_two_files_is_two_places) {
+  auto const waits = [](auto& block) {
+    if (block.thread() < 32)
+#line 7 "one.hpp"
+      block.sync();
+    else
+#line 7 "two.hpp"
+      block.sync();
+  };
+  auto const shuffles = [](auto& block) {
+    if (block.thread() % 2 == 0)
+#line 8 "one.hpp"
+      static_cast<void>(block.shuffle_xor(1, 1));
+    else
+#line 8 "two.hpp"
+      static_cast<void>(block.shuffle_xor(1, 1));
+  };
+  check_throws<error>([&] { emulate("wrong", 1, 64, kernel_of<decltype(waits)>{waits}); },
+                      "kernel wrong: divergent barrier: thread 32 waits at two.hpp:7:");
+  check_throws<error>([&] { emulate("wrong", 1, 32, kernel_of<decltype(shuffles)>{shuffles}); },
+                      "kernel wrong: divergent shuffle: thread 1 is not at one.hpp:8:");
+}
+
 }  // namespace
 }  // namespace lancet_test

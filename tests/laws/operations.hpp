@@ -213,6 +213,17 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(patterns_are_distributions_over_what_is_seen, B, b
   }
 }
 
+// Kernels of devices are compiled for a few head sizes, the widest of 256 floats or 128 doubles.
+BOOST_AUTO_TEST_CASE_TEMPLATE(wide_heads, B, backends) {
+  index const widest = sizeof(typename B::scalar) == sizeof(float) ? 256 : 128;
+  for (index const d : {100, 128, 200, 256}) {
+    if (d > widest) continue;
+    operation_results const got = run_wide_head<B>(d);
+    for (auto const& [name, values] : run_wide_head<backend::reference<double>>(d))
+      check_close(got.at(name), values, by_scalar<B>(4e-5, 2e-13), name);
+  }
+}
+
 // Keys from a prefix or from the segment itself.
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_prefix_is_as_good_as_own_keys, B, backends) {
   for (index const d : {5, 16, 64})

@@ -80,12 +80,26 @@ class Backends(ProgramTest):
                          "--backend", backend)
 
     def test_surgery(self):
+        reports = {}
         for backend in self.backends():
             folder = self.folder / f"surgery-{backend}"
             self.run_program("--backend", backend, "surgery", "--model", "planted", "--output", folder)
-            report = json.loads((folder / "report.json").read_text())
+            report = reports[backend] = json.loads((folder / "report.json").read_text())
             self.assertEqual(report["provenance"]["backend"], backend)
             self.assertGreater(report["harm"]["reduction"], 0.8, backend)
+
+        def units(report):
+            return [(unit["kind"], unit["layer"], unit["head"]) for unit in report["circuit"]["units"]]
+
+        def figures(report):
+            measures = [report["harm"], *report["keep"]]
+            return {"reduction": report["harm"]["reduction"], **{(m["name"], key): m[key] for m in measures for key in ("before", "after")}}
+        expected = reports["eigen"]
+        for backend, report in reports.items():
+            self.assertEqual(units(report), units(expected), backend)
+            self.assertEqual(figures(report).keys(), figures(expected).keys(), backend)
+            for name, value in figures(expected).items():
+                self.assertAlmostEqual(figures(report)[name], value, delta=1e-3 * max(1, abs(value)), msg=f"{backend}: {name}")
 
 
 if __name__ == "__main__":

@@ -113,6 +113,24 @@ class Effects(ProgramTest):
         bad("has no pairs in split test", good, "--split", "test")
         self.refused(3, "none.jsonl", "effects", "-m", "m", "--pairs", "none.jsonl")
 
+    def test_pairs_as_long_as_the_context(self):
+        """The last token of an answer is only predicted: a context of 32 has room for 33."""
+        def pairs(prompt, answer=(5,)):
+            return write_lines(self.folder / "long.jsonl", [
+                {"clean_ids": [1] * prompt, "corrupted_ids": [2] * prompt, "answer_ids": [*answer], "contrast_ids": [6], "split": "train"}])
+
+        def run(verb, *words):
+            return (verb, "-m", "m", "--pairs", "long.jsonl", *words)
+        pairs(32)
+        self.assertEqual(self.json_of(*run("effects"))[0]["examples"], 1)
+        self.run_program(*run("effects", "-o", "long.json"))
+        self.run_program("circuit", "--effects", "long.json", "--top", 1, "-o", "long-circuit.json", "-q")
+        for prompt, answer, count in ((33, (5,), 34), (31, (5, 6, 7), 34), (40, (5,), 41)):
+            pairs(prompt, answer)
+            sentence = f"long.jsonl:1: prompt and answer have {count} tokens, expected no more than the model's context of 32 has room for"
+            self.refused(3, sentence, *run("effects"))
+            self.refused(3, sentence, *run("train", "--circuit", "long-circuit.json", "-o", "long"))
+
     def test_options_that_do_not_go_together(self):
         for sentence, *words in (("expected resample", "--estimator", "attribution", "--do", "zero"),
                                  ("--direction denoise: got --do zero", "--do", "zero", "--direction", "denoise"),

@@ -268,6 +268,25 @@ void run_attention(operation_results& out) {
       }
 }
 
+/// One head of `d` columns: a few rows behind a prefix.
+template <class B>
+[[nodiscard]] operation_results run_wide_head(lancet::index d) {
+  using namespace lancet;
+  attention_shape const s{1, 1, d, 0.1};
+  window<B> own(3, 3 * d, 1), before(2, 2 * d, 2), z(3, d, 3), gz(3, d, 4), g(3, 3 * d, 5);
+  std::vector<ops::attention_part<B>> const parts{
+      {own.all().col_range(0, d),
+       {before.all().col_range(0, d), own.all().col_range(d, d)},
+       {before.all().col_range(d, d), own.all().col_range(2 * d, d)},
+       z.all()}};
+  std::vector<ops::attention_gradient<B>> const gradients{
+      {gz.all(), g.all().col_range(0, d), g.all().col_range(d, d), g.all().col_range(2 * d, d)}};
+  ops::attention<B>(s, parts);
+  ops::attention_adjoint<B>(s, parts, gradients);
+  std::string const name = "a head of " + std::to_string(d);
+  return {{name, z.values()}, {name + " adjoint", g.values()}};
+}
+
 template <class B>
 [[nodiscard]] operation_results run_every_operation() {
   operation_results out;

@@ -5,6 +5,7 @@
 #include <cublasLt.h>
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -28,12 +29,28 @@ inline void check(cublasStatus_t status, char const* operation) {
     throw cuda_error(std::string(operation) + ": " + cublasLtGetStatusString(status));
 }
 
-/// The stream that everything runs on, its pool of memory, and cuBLASLt.
+/// The GPU that everything runs on, its stream and pool of memory, and cuBLASLt.
 class context {
  public:
-  [[nodiscard]] static context& current() {
-    static context one;
+  /// The process has one; CUDA's choice of a GPU is each thread's own, and made where it first comes here.
+  [[nodiscard]] static context const& current() {
+    context const& one = of_process();
+    thread_local bool chosen = false;
+    if (!chosen) {
+      check(cudaSetDevice(one.device_), "cudaSetDevice");
+      chosen = true;
+    }
     return one;
+  }
+  /// The same, leaving the thread's choice alone: to give memory back, even while the process ends.
+  [[nodiscard]] static context const& of_process() {
+    static context const one;
+    return one;
+  }
+  /// The number of the GPU that the context will be made on; -1: what the thread that makes it has chosen.
+  [[nodiscard]] static std::atomic<int>& wish() {
+    static std::atomic<int> number = -1;
+    return number;
   }
   [[nodiscard]] cudaStream_t stream() const { return stream_; }
   [[nodiscard]] cublasLtHandle_t blas() const { return blas_; }
@@ -44,20 +61,21 @@ class context {
 
  private:
   context() {
+    if (int const number = context::wish(); number >= 0) check(cudaSetDevice(number), "cudaSetDevice");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
-    int device = 0;
-    check(cudaGetDevice(&device), "cudaGetDevice");
+    check(cudaGetDevice(&device_), "cudaGetDevice");
     cudaMemPool_t pool;
-    check(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
+    check(cudaDeviceGetDefaultMemPool(&pool, device_), "cudaDeviceGetDefaultMemPool");
     std::uint64_t keep = ~std::uint64_t{0};  // what is released stays in the pool
     check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep), "cudaMemPoolSetAttribute");
     check(cublasLtCreate(&blas_), "cublasLtCreate");
     check(cudaMallocAsync(&workspace_, workspace_bytes, stream_), "cudaMallocAsync");
-    char const* const wish = std::getenv("LANCET_CUDA_SYNC");
-    waits_ = wish && *wish && *wish != '0';
+    char const* const sync = std::getenv("LANCET_CUDA_SYNC");
+    waits_ = sync && *sync && *sync != '0';
   }
   // Never destroyed: tensors of static lifetime may outlive it, and the process' end frees everything.
 
+  int device_ = 0;
   cudaStream_t stream_ = nullptr;
   cublasLtHandle_t blas_ = nullptr;
   void* workspace_ = nullptr;
@@ -157,6 +175,7 @@ std::vector<std::string> cuda_runtime<Math>::devices() {
 template <class Math>
 void cuda_runtime<Math>::use_device(int number) {
   cuda::check(cudaSetDevice(number), "cudaSetDevice");
+  cuda::context::wish() = number;
 }
 
 template <class Math>
@@ -167,7 +186,7 @@ void* cuda_runtime<Math>::allocate(std::size_t bytes) {
 }
 template <class Math>
 void cuda_runtime<Math>::release(void* memory) noexcept {
-  static_cast<void>(cudaFreeAsync(memory, cuda::context::current().stream()));
+  static_cast<void>(cudaFreeAsync(memory, cuda::context::of_process().stream()));
 }
 template <class Math>
 void cuda_runtime<Math>::zero(void* memory, std::size_t bytes) {
@@ -180,13 +199,15 @@ void cuda_runtime<Math>::upload(void const* from, void* to, std::size_t bytes) {
 }
 template <class Math>
 void cuda_runtime<Math>::download(void const* from, void* to, std::size_t bytes) {
-  download_rows(from, bytes, to, bytes, 1);
+  cudaStream_t const stream = cuda::context::current().stream();
+  cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "download");
+  cuda::check(cudaStreamSynchronize(stream), "download");
 }
 template <class Math>
 void cuda_runtime<Math>::upload_rows(void const* from, std::size_t bytes, void* to, std::size_t pitch,
                                      index rows) {
-  if (bytes == 0 || rows == 0) return;
-  if (rows == 1) return upload(from, to, bytes);
+  if (bytes == 0 || rows == 0) return;  // a copy in two dimensions has a largest pitch, one row has none
+  if (rows == 1 || pitch == bytes) return upload(from, to, bytes * static_cast<std::size_t>(rows));
   cuda::check(cudaMemcpy2DAsync(to, pitch, from, bytes, bytes, static_cast<std::size_t>(rows),
                                 cudaMemcpyHostToDevice, cuda::context::current().stream()),
               "upload");
@@ -195,9 +216,10 @@ template <class Math>
 void cuda_runtime<Math>::download_rows(void const* from, std::size_t pitch, void* to, std::size_t bytes,
                                        index rows) {
   if (bytes == 0 || rows == 0) return;
+  if (rows == 1 || pitch == bytes) return download(from, to, bytes * static_cast<std::size_t>(rows));
   cudaStream_t const stream = cuda::context::current().stream();
-  cuda::check(cudaMemcpy2DAsync(to, bytes, from, rows == 1 ? bytes : pitch, bytes,
-                                static_cast<std::size_t>(rows), cudaMemcpyDeviceToHost, stream),
+  cuda::check(cudaMemcpy2DAsync(to, bytes, from, pitch, bytes, static_cast<std::size_t>(rows),
+                                cudaMemcpyDeviceToHost, stream),
               "download");
   cuda::check(cudaStreamSynchronize(stream), "download");
 }

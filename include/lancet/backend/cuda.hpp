@@ -40,7 +40,8 @@ template <class Math>
 struct cuda_runtime {
   /// "NVIDIA H200 (sm_90, 139 GiB)" of each GPU that can be used; empty without a GPU or a driver.
   [[nodiscard]] static std::vector<std::string> devices();
-  /// Makes GPU `number` the one that tensors are made on. Call it before the first tensor.
+  /// Makes GPU `number` the one that tensors are made on, whatever thread makes them. Call it before the
+  /// first tensor.
   static void use_device(int number);
 
   [[nodiscard]] static void* allocate(std::size_t bytes);

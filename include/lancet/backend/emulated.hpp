@@ -39,7 +39,7 @@ struct emulated_runtime {
     emulate(name, blocks, threads, kernel);
   }
 
-  /// c = op(a)·op(b), or +=, as ops::matmul says.
+  /// c = op(a)·op(b), or +=, as ops::matmul says. Refuses what cuBLASLt does: matrices without elements.
   template <class In, class Out>
   static void gemm(matrix<In const> a, bool turned_a, matrix<In const> b, bool turned_b, matrix<Out> c,
                    bool accumulate) {
@@ -48,6 +48,11 @@ struct emulated_runtime {
           static_cast<std::conditional_t<std::is_arithmetic_v<In>, In, float>>(turned ? x(j, i) : x(i, j)));
     };
     index const k = turned_a ? a.rows : a.cols;
+    if (c.rows <= 0 || c.cols <= 0 || k <= 0)
+      fail_expected("gemm of a device",
+                    "[" + std::to_string(c.rows) + ", " + std::to_string(c.cols) + "] as sums over " +
+                        std::to_string(k),
+                    "no size of 0");
     for (index i = 0; i < c.rows; ++i)
       for (index j = 0; j < c.cols; ++j) {
         Out sum = 0;

@@ -45,7 +45,7 @@ struct training_options {
   optimizer_options optimizer = {};
   learning_rate_schedule schedule = {};
   double clip = 0;           ///< largest norm of the gradient; 0: no clipping
-  index validate_every = 0;  ///< steps; 0: never
+  index validate_every = 0;  ///< steps; 0: never. Needs validation pairs
   index patience = 0;        ///< validations without improvement before stopping; 0: never stop early
   std::uint64_t seed = 0;
   progress* report = nullptr;
@@ -101,6 +101,10 @@ class trainer {
       throw usage_error("train: keep_weight > 0 needs keep pairs");
     if ((options.text_weight > 0 || options.norm_weight > 0) && data.text.empty() && needs_inputs())
       throw usage_error("train: a preservation term on text needs neutral text");
+    if (options.validate_every > 0 && data.validation.empty())
+      throw usage_error("train: validate_every > 0 needs validation pairs");
+    if (options.patience > 0 && options.validate_every == 0)
+      throw usage_error("train: patience > 0 needs validate_every > 0");
     require_same_model(what.model(), model.identity(), "intervention");
     what.hook(hooks_);
     index const lowest = what.lowest_layer();

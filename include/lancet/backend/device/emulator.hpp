@@ -141,7 +141,11 @@ class emulated_threads {
     throw error(std::string("kernel ") + kernel_ + ": " + what);
   }
   [[nodiscard]] static std::string text(std::source_location at) {
-    return std::string(at.file_name()) + ":" + std::to_string(at.line());
+    return std::string(at.file_name()) + ":" + std::to_string(at.line()) + ":" + std::to_string(at.column());
+  }
+  [[nodiscard]] static bool same_place(std::source_location const& a, std::source_location const& b) {
+    return a.line() == b.line() && a.column() == b.column() &&
+           (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
   }
   [[nodiscard]] static bool ignored(std::source_location at) {
     emulation const& settings = emulation::settings();
@@ -172,7 +176,7 @@ class emulated_threads {
     if (finished == count()) return false;
     for (int t = 0; t < count(); ++t) {
       state const& s = state_of(t);
-      if (done(t) || s.waits != waiting::block || s.at.line() != first_waiting().at.line())
+      if (done(t) || s.waits != waiting::block || !same_place(s.at, first_waiting().at))
         fail("divergent barrier: thread " + std::to_string(t) +
              (done(t) ? std::string(" has returned") : " waits at " + text(s.at)) + ", others at " +
              text(first_waiting().at));
@@ -200,7 +204,7 @@ class emulated_threads {
       shuffling += !done(t) && state_of(t).waits == waiting::warp ? 1 : 0;
     if (shuffling == 0) return ran;
     for (int t = first; t < first + warp_size; ++t)
-      if (done(t) || state_of(t).waits != waiting::warp || state_of(t).at.line() != state_of(first).at.line())
+      if (done(t) || state_of(t).waits != waiting::warp || !same_place(state_of(t).at, state_of(first).at))
         fail("divergent shuffle: thread " + std::to_string(t) + " is not at " + text(state_of(first).at));
     for (int t = first; t < first + warp_size; ++t) {
       std::memcpy(state_of(t).taken, state_of(t).offered, sizeof state_of(t).taken);

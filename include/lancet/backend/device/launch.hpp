@@ -34,6 +34,18 @@ void for_rows(char const* name, index rows, index cols, Kernel const& kernel) {
   Runtime::launch(name, rows, static_cast<int>(warps * warp_size), kernel);
 }
 
+/// c = op(a)·op(b), or +=. A sum over nothing is zero, and no library is asked for it: cuBLASLt refuses
+/// matrices without rows.
+template <class Runtime, class In, class Out>
+void product(matrix<In const> a, bool turned_a, matrix<In const> b, bool turned_b, matrix<Out> c,
+             bool accumulate) {
+  if (c.rows * c.cols == 0) return;
+  if ((turned_a ? a.rows : a.cols) > 0)
+    Runtime::gemm(a, turned_a, b, turned_b, c, accumulate);
+  else if (!accumulate)
+    for_elements<Runtime>("fill", c.rows, c.cols, kernel::fill<Out>{c, Out(0)});
+}
+
 template <class B>
 [[nodiscard]] kernel::key_rows<typename B::scalar> on_device(lancet::key_rows<B> const& rows) {
   return {rows.prefix, rows.own};
@@ -128,9 +140,8 @@ LANCET_DEVICE_OPERATION::axpy(S a, in x, out y) {
   detail::for_elements<Runtime>("axpy", y.rows, y.cols, kernel::axpy<S>{a, x, y});
 }
 LANCET_DEVICE_OPERATION::matmul(in a, ops::transpose ta, in b, ops::transpose tb, out c, bool accumulate) {
-  if (c.size() == 0) return;
-  Runtime::gemm(matrix<S const>(a), ta == ops::transpose::yes, matrix<S const>(b), tb == ops::transpose::yes,
-                matrix<S>(c), accumulate);
+  detail::product<Runtime>(matrix<S const>(a), ta == ops::transpose::yes, matrix<S const>(b),
+                           tb == ops::transpose::yes, matrix<S>(c), accumulate);
 }
 LANCET_DEVICE_OPERATION::gather_rows(in x, std::span<index const> rows, out y) {
   scratch<index, Runtime> const list(rows);
@@ -296,8 +307,8 @@ LANCET_DEVICE_OPERATION::bf16_product(in x, bfloat16 const* w, index rows, index
   if (y.size() == 0) return;
   scratch<bfloat16, Runtime> const rounded(static_cast<std::size_t>(x.size()));
   round_to_bf16(x, rounded.data());
-  Runtime::gemm(matrix<bfloat16 const>(rounded.data(), x.rows, x.cols, x.cols), false,
-                matrix<bfloat16 const>(w, rows, cols, cols), !backwards, matrix<S>(y), accumulate);
+  detail::product<Runtime>(matrix<bfloat16 const>(rounded.data(), x.rows, x.cols, x.cols), false,
+                           matrix<bfloat16 const>(w, rows, cols, cols), !backwards, matrix<S>(y), accumulate);
 }
 LANCET_DEVICE_OPERATION::bf16_gather(bfloat16 const* w, index cols, std::span<index const> rows, out y) {
   scratch<index, Runtime> const list(rows);

@@ -7,7 +7,8 @@
 //   download_rows(device, pitch, host, bytes, rows), upload_rows(host, bytes, device, pitch, rows)
 //                                                  rows of `bytes`, `pitch` bytes apart on the device;
 //   launch(name, blocks, threads, kernel)          see block.hpp;
-//   gemm(a, turned_a, b, turned_b, c, accumulate)  c = op(a)·op(b), or +=: matrices, of one type a and b.
+//   gemm(a, turned_a, b, turned_b, c, accumulate)  c = op(a)·op(b), or +=: matrices, of one type a and b, no
+//                                                  size 0.
 #pragma once
 
 #include <span>

@@ -11,7 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -95,8 +94,8 @@ class tokenizer_tables {
   tokenizer_parts parts;  // less the merges' strings
   token_index index;
   tokenizer_model model;
-  std::vector<std::string> bytes;                         // by id
-  std::unordered_map<std::int32_t, std::string> written;  // added tokens that decoding writes as normalised
+  std::vector<std::string> bytes;               // by id
+  std::map<std::int32_t, std::string> written;  // added tokens that decoding writes as normalised
   added_token_finder added_first;  // the added tokens by when they are looked for: before normalisation
   added_token_finder added_later;  // or after it
   std::string hash;
