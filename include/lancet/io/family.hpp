@@ -97,6 +97,10 @@ inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
     if (row.model_type == type) return detail::checked(row.describe({json, where}, tensors), where);
     known.push_back(row.model_type);
   }
+  if (type == "gemma3")  // Gemma3ForConditionalGeneration: tensors of images beside those of the text
+    throw file_error(where,
+                     "model_type: got 'gemma3', a model of text and images, expected 'gemma3_text': save its "
+                     "language model by itself (docs/files.md), or open the GGUF file made of it");
   detail::unknown_family(where, type, known);
 }
 
