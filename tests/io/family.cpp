@@ -276,6 +276,21 @@ BOOST_AUTO_TEST_CASE(keys_of_gguf_that_change_the_mathematics) {
   BOOST_TEST(rope(1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scale_linear", g_f32, 2); }).factor ==
              2.0);
   BOOST_TEST((rope(0, {}).scaling == rope_scaling::none));
+  // llama.cpp multiplies cosines and sines by attn_factor whatever the type is, in layers with a window too.
+  for (char const* const type : {"", "none", "linear", "yarn"}) {
+    auto const keys = [&](gguf_bytes& g) {
+      g.string("gemma3.rope.scaling.type", type).scalar<float>("gemma3.rope.scaling.factor", g_f32, 4);
+      g.scalar<float>("gemma3.rope.scaling.attn_factor", g_f32, 1.25f);
+    };
+    auto const alone = [](gguf_bytes& g) {
+      g.scalar<float>("gemma3.rope.scaling.attn_factor", g_f32, 1.25f);
+    };
+    bool const named = *type != 0, longer = std::string(type) == "yarn";
+    architecture const a =
+        describe(small_model("gemma3", named ? 3 : 1, named ? add(keys) : add(alone))).arch;
+    BOOST_TEST(std::abs(a.rope.magnitude - 1.25 * (longer ? 1 + 0.1 * std::log(4.0) : 1)) < 1e-12, type);
+    BOOST_TEST(a.local_rope.magnitude == 1.25, type);
+  }
   BOOST_TEST(rope(
                  1,
                  [](gguf_bytes& g) {
@@ -310,6 +325,9 @@ BOOST_AUTO_TEST_CASE(keys_of_gguf_that_change_the_mathematics) {
   refused(
       1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.freq_base", g_f32, -1); },
       "expected a positive number");
+  refused(
+      1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scaling.attn_factor", g_f32, 0); },
+      "magnitude: got 0.000000, expected a positive number");
   refused(
       1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scaling.factor", g_f32, INFINITY); },
       "expected a positive number");

@@ -79,7 +79,6 @@ inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
       throw file_error(file.path(),
                        k.key("rope.scaling.type") + ": got another scaling beside factors for each pair");
     r.scaling = rope_scaling::factors;
-    r.magnitude = k.value<double>("rope.scaling.attn_factor", 1);
   } else if (k.value<std::string>("rope.scaling.type", "none") == "longrope") {
     throw file_error(file.path(), k.key("rope.scaling.type") +
                                       ": got 'longrope' without tensor rope_factors_short.weight");
