@@ -136,6 +136,36 @@ BOOST_AUTO_TEST_CASE(unknown_programs_are_refused) {
   refuse(chatml + std::string(600, ' '), "of no known format");
 }
 
+/// CVE-2024-34359: a Jinja program in a model's metadata reached Python's objects. Nothing is run here: a program is
+/// compared with those that are known, wherever it stands and whatever is around it.
+BOOST_AUTO_TEST_CASE(hostile_programs_are_never_run) {
+  std::string deep;
+  for (int i = 0; i < 100000; ++i) deep += "{% if ((((";
+  std::string const chatml = "'<|im_start|>' + message['content'] + '<|im_end|>'";
+  for (std::string const& program : std::vector<std::string>{
+           "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+           "{% for c in [].__class__.__base__.__subclasses__() %}{% if c.__name__ == 'catch_warnings' %}"
+           "{{ c()._module.__builtins__['__import__']('os').system('true') }}{% endif %}{% endfor %}",
+           "{{ cycler.__init__.__globals__.os.popen('id').read() }}", "{% include '/etc/passwd' %}",
+           "{% for i in range(99999999999) %}x{% endfor %}", "{{ 'a' * 99999999999 }}", deep,
+           std::string("\0\0\xff\xfe", 4), std::string(1 << 22, 'a')}) {
+    lancet_test::gguf_bytes file;
+    file.header(0, 1).string("tokenizer.chat_template", program);
+    lancet_test::check_throws<lancet::file_error>(
+        [&] { (void)lancet::read_chat_format(lancet::gguf_file::parse(file.bytes, "t.gguf")); },
+        "tokenizer.chat_template: the chat template is of no known format");
+    // Beside the marks of a known format it renders nothing but that format's own text.
+    lancet_test::gguf_bytes both;
+    both.header(0, 1).string("tokenizer.chat_template", chatml + program);
+    try {
+      auto const format = lancet::read_chat_format(lancet::gguf_file::parse(both.bytes, "t.gguf"));
+      BOOST_TEST(format->render({{"user", "Hi"}}, {.generation_prompt = false}) ==
+                 "<|im_start|>user\nHi<|im_end|>\n");
+    } catch (lancet::file_error const&) {  // of no known format
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(files_tell_their_format) {
   std::string const llama3 = "<|start_header_id|><|end_header_id|><|eot_id|>bos_token";
   lancet_test::gguf_bytes with;

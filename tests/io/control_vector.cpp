@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "support/errors.hpp"
+#include "support/gguf_bytes.hpp"
 #include "support/interventions.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tiny_model.hpp"
@@ -160,6 +161,11 @@ BOOST_AUTO_TEST_CASE(files_of_others) {
   for (char const* const name : {"direction.0", "direction.3", "direction.-1", "direction.01", "direction.1 ",
                                  "direction.99999999999999999999", "direction.", "direction", "layer.1", "d"})
     refused([&](auto& g) { g.add(direction(name)); }, "expected direction.1 to direction.2 alone");
+  // llama.cpp multiplied n by the width in 32 bits and wrote where the product pointed: n stays within the layers here.
+  for (char const* const n : {"-2147483648", "65536", "357913942", "2147483647", "2147483648", "4294967297",
+                              "9223372036854775807", "18446744073709551617", "+1", "1e0", "0x1", "1.1"})
+    refused([&](auto& g) { g.add(direction("direction." + std::string(n))); },
+            "expected direction.1 to direction.2 alone");
   refused([&](auto& g) { g.add(direction("direction.1", 13)); }, "has shape [13], expected [12]");
   refused([&](auto& g) { g.add(direction("direction.1", 12, tensor_type::f16)); },
           "has type F16, expected F32");
@@ -175,6 +181,12 @@ BOOST_AUTO_TEST_CASE(files_of_others) {
         g.add(direction("direction.1"));
       },
       "got string, expected an integer");
+  gguf_bytes twice;  // no writer of ours makes it
+  twice.header(2, 1).string("general.architecture", "controlvector");
+  twice.tensor("direction.1", {12}, 0, 0).tensor("direction.1", {12}, 0, 64).pad().zeros(128);
+  spill(folder / "v.gguf", {reinterpret_cast<char const*>(twice.bytes.data()), twice.bytes.size()});
+  check_throws<file_error>([&] { (void)read_control_vector(folder / "v.gguf", llama_like()); },
+                           "two tensors have the name 'direction.1'");
   std::vector<float> nan(12, NAN);
   refused(
       [&](auto& g) {

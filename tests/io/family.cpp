@@ -113,11 +113,56 @@ BOOST_AUTO_TEST_CASE(heads_are_known_by_their_tensors) {
   BOOST_TEST(classes.arch.context == 510);
 }
 
+BOOST_AUTO_TEST_CASE(architectures_must_name_a_head_that_is_read) {
+  std::vector<std::byte> bytes(3 * 32 * 4);
+  auto const with = [&](char const* type, char const* tensor, std::string const& name) {
+    return describe(type, R"("type_vocab_size": 2, "architectures": [")" + name + "\"]",
+                    table({{.name = tensor, .shape = {3, 32}, .bytes = bytes}}));
+  };
+  auto const refused = [&](char const* type, char const* tensor, std::string const& name,
+                           std::string_view sentence) {
+    check_throws<file_error>([&] { static_cast<void>(with(type, tensor, name)); }, sentence);
+  };
+  char const* const classes = "classifier.weight";
+  BOOST_TEST(with("bert", classes, "BertForSequenceClassification").arch.labels == 3);
+  for (std::string const name : {"BertForTokenClassification", "BertForMultipleChoice", "BertForMaskedLM"})
+    refused("bert", classes, name,
+            "config.json: architectures: got '" + name + "', expected …ForSequenceClassification");
+  refused("roberta", "classifier.out_proj.weight", "RobertaForQuestionAnswering", "architectures: got");
+  refused("llama", "score.weight", "LlamaForTokenClassification", "architectures: got");
+  for (std::string const name : {"BertForMaskedLM", "BertForPreTraining"})
+    BOOST_TEST(with("bert", "cls.predictions.bias", name).arch.labels == 0);
+  refused("bert", "cls.predictions.bias", "BertForNextSentencePrediction",
+          "got 'BertForNextSentencePrediction', expected …ForMaskedLM or …ForPreTraining");
+  BOOST_TEST(
+      describe("bert", R"("architectures": null)", table({{.name = "cls.predictions.bias"}})).arch.labels ==
+      0);
+}
+
+BOOST_AUTO_TEST_CASE(problem_type_says_what_labels_are) {
+  std::vector<std::byte> bytes(3 * 32 * 4);
+  auto const kind = [&](std::ptrdiff_t labels, std::string const& more = "") {
+    return describe("llama", more, table({{.name = "score.weight", .shape = {labels, 32}, .bytes = bytes}}))
+        .arch.labels_are;
+  };
+  BOOST_TEST((kind(3) == label_kind::exclusive));
+  BOOST_TEST((kind(1) == label_kind::numbers));
+  BOOST_TEST((kind(3, R"("problem_type": null)") == label_kind::exclusive));
+  BOOST_TEST((kind(3, R"("problem_type": "single_label_classification")") == label_kind::exclusive));
+  BOOST_TEST((kind(1, R"("problem_type": "multi_label_classification")") == label_kind::independent));
+  BOOST_TEST((kind(3, R"("problem_type": "regression")") == label_kind::numbers));
+  check_throws<file_error>([&] { static_cast<void>(kind(3, R"("problem_type": "ranking")")); },
+                           "problem_type: got 'ranking', expected single_label_classification");
+}
+
 BOOST_AUTO_TEST_CASE(what_would_change_the_mathematics_is_refused_by_name) {
   auto const refused = [](std::string const& type, std::string const& more, std::string_view sentence) {
     check_throws<file_error>([&] { static_cast<void>(describe(type, more)); }, sentence);
   };
   refused("mamba", "", "config.json: got architecture 'mamba', expected one of: llama, mistral");
+  refused(
+      "gemma3", R"("text_config": {"hidden_size": 32})",
+      "config.json: model_type: got 'gemma3', a model of text and images, expected 'gemma3_text': save its");
   refused("llama", R"("hidden_act": "swiglu")", "hidden_act: got 'swiglu', expected silu, gelu");
   refused("llama", R"("sliding_window": 5)", "sliding_window: got 5, expected null (anything else changes");
   refused("llama", R"("quantization_config": {"bits": 4})", "quantization_config: got {\"bits\":4}");
@@ -231,6 +276,21 @@ BOOST_AUTO_TEST_CASE(keys_of_gguf_that_change_the_mathematics) {
   BOOST_TEST(rope(1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scale_linear", g_f32, 2); }).factor ==
              2.0);
   BOOST_TEST((rope(0, {}).scaling == rope_scaling::none));
+  // llama.cpp multiplies cosines and sines by attn_factor whatever the type is, in layers with a window too.
+  for (char const* const type : {"", "none", "linear", "yarn"}) {
+    auto const keys = [&](gguf_bytes& g) {
+      g.string("gemma3.rope.scaling.type", type).scalar<float>("gemma3.rope.scaling.factor", g_f32, 4);
+      g.scalar<float>("gemma3.rope.scaling.attn_factor", g_f32, 1.25f);
+    };
+    auto const alone = [](gguf_bytes& g) {
+      g.scalar<float>("gemma3.rope.scaling.attn_factor", g_f32, 1.25f);
+    };
+    bool const named = *type != 0, longer = std::string(type) == "yarn";
+    architecture const a =
+        describe(small_model("gemma3", named ? 3 : 1, named ? add(keys) : add(alone))).arch;
+    BOOST_TEST(std::abs(a.rope.magnitude - 1.25 * (longer ? 1 + 0.1 * std::log(4.0) : 1)) < 1e-12, type);
+    BOOST_TEST(a.local_rope.magnitude == 1.25, type);
+  }
   BOOST_TEST(rope(
                  1,
                  [](gguf_bytes& g) {
@@ -265,6 +325,9 @@ BOOST_AUTO_TEST_CASE(keys_of_gguf_that_change_the_mathematics) {
   refused(
       1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.freq_base", g_f32, -1); },
       "expected a positive number");
+  refused(
+      1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scaling.attn_factor", g_f32, 0); },
+      "magnitude: got 0.000000, expected a positive number");
   refused(
       1, [](gguf_bytes& g) { g.scalar<float>("llama.rope.scaling.factor", g_f32, INFINITY); },
       "expected a positive number");

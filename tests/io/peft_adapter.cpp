@@ -195,6 +195,15 @@ BOOST_AUTO_TEST_CASE(peft_s_own_settings) {
                     {"lora_dropout", 0.1},
                     {"init_lora_weights", "gaussian"},
                     {"megatron_core", "megatron.core"}}) == 1);
+  // EVA chooses the first A from data; it leaves the base weights as they are.
+  BOOST_TEST(scale({{"init_lora_weights", "eva"},
+                    {"eva_config",
+                     {{"rho", 2.0},
+                      {"tau", 0.99},
+                      {"use_label_mask", true},
+                      {"label_mask_value", -100},
+                      {"whiten", false},
+                      {"adjust_scaling_factors", true}}}}) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_configuration_may_not_say) {

@@ -33,9 +33,9 @@ architecture classifier(index labels, bool first = true) {
   return a;
 }
 
-/// The log-softmax of one row of a single text's logits.
-std::vector<double> row_of(transformer<B> const& model, encoder_text const& text,
-                           std::vector<token> const& ids, index row) {
+/// One row of a single text's logits.
+std::vector<double> logits_of(transformer<B> const& model, encoder_text const& text,
+                              std::vector<token> const& ids, index row) {
   auto none = hooks();
   workspace<B> ws;
   batch<B> input;
@@ -46,11 +46,16 @@ std::vector<double> row_of(transformer<B> const& model, encoder_text const& text
   index const rows[] = {row};
   forward(model, input, none, ws, rows);
   logits(model, none, ws);
-  std::vector<double> out(static_cast<std::size_t>(ws.readout.logits.cols()));
+  return elements<B>(ws.readout.logits.all());
+}
+
+/// Its log-softmax.
+std::vector<double> row_of(transformer<B> const& model, encoder_text const& text,
+                           std::vector<token> const& ids, index row) {
+  std::vector<double> out = logits_of(model, text, ids, row);
   double sum = 0;
-  for (index j = 0; j < std::ssize(out); ++j) sum += std::exp(ws.readout.logits.all()(0, j));
-  for (index j = 0; j < std::ssize(out); ++j)
-    out[static_cast<std::size_t>(j)] = ws.readout.logits.all()(0, j) - std::log(sum);
+  for (double const x : out) sum += std::exp(x);
+  for (double& x : out) x -= std::log(sum);
   return out;
 }
 
@@ -107,6 +112,53 @@ BOOST_AUTO_TEST_CASE(labels_add_up_to_one) {
       BOOST_TEST(std::abs(sum - 1) < 1e-12);
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(independent_labels_have_a_probability_each) {
+  for (index const labels : {1, 3}) {
+    architecture arch = classifier(labels);
+    arch.labels_are = label_kind::independent;
+    transformer<B> const model = tiny_model<B>(arch);
+    auto none = hooks();
+    workspace<B> ws;
+    std::vector<encoder_text> const all = texts();
+    auto const got = label_log_probabilities(model, none, std::span<encoder_text const>(all), ws);
+    BOOST_TEST_REQUIRE(got.size() == all.size());
+    for (std::size_t s = 0; s < all.size(); ++s) {
+      std::vector<double> const x = logits_of(model, all[s], all[s].ids, 0);
+      BOOST_TEST_REQUIRE(std::ssize(got[s]) == labels);
+      for (std::size_t l = 0; l < x.size(); ++l)
+        BOOST_TEST(std::abs(got[s][l] - std::log(1 / (1 + std::exp(-x[l])))) < 1e-12);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(outputs_that_are_no_distribution_are_refused) {
+  auto none = hooks();
+  workspace<B> ws;
+  std::vector<encoder_text> const all = texts();
+  auto const refused = [&](index labels, label_kind kind, std::string_view sentence) {
+    architecture arch = classifier(labels);
+    arch.labels_are = kind;
+    transformer<B> const model = tiny_model<B>(arch);
+    check_throws<usage_error>(
+        [&] { (void)label_log_probabilities(model, none, std::span<encoder_text const>(all), ws); },
+        sentence);
+  };
+  refused(3, label_kind::numbers, "got a regression, whose outputs are no labels, expected labels of which");
+  refused(1, label_kind::numbers, "got a regression");
+  refused(1, label_kind::exclusive, "got a classifier with one label");
+  architecture arch = classifier(3);
+  arch.labels_are = label_kind::independent;
+  transformer<B> const model = tiny_model<B>(arch);
+  contrast_pair pair;
+  pair.clean = {1, 2, 2};
+  pair.answer = {0};
+  pair.contrast = {1};
+  hook_table<B> table;
+  std::span<contrast_pair const> const one(&pair, 1);
+  check_throws<usage_error>([&] { (void)metric_values(model, table, one, log_odds{}, ws); },
+                            "readout: got independent labels, expected labels of which one holds");
 }
 
 BOOST_AUTO_TEST_CASE(a_model_of_another_kind_is_refused) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +26,7 @@ struct file_tensor {
   bool vector = false;
 };
 
-/// Collects what a file of a Llama or a GPT-2 holds.
+/// Collects what a file of a Llama, a Phi-3 (a Llama with fused projections) or a GPT-2 holds.
 template <class B>
 class model_tensors {
  public:
@@ -33,7 +34,7 @@ class model_tensors {
     using namespace lancet;
     using lancet::index;
     auto const& w = model.weights();
-    bool const llama = a_.family == "llama";
+    bool const llama = a_.family != "gpt2";
     auto const pick = [&](char const* in_gguf, char const* of_llama, char const* of_gpt2) {
       return std::string(gguf ? in_gguf : llama ? of_llama : of_gpt2);
     };
@@ -50,15 +51,15 @@ class model_tensors {
       std::string const at = pick("blk.", "model.layers.", "transformer.h.") + number;
       norm(at + pick("attn_norm", "input_layernorm", "ln_1"), layer.attn_norm);
       norm(at + pick("ffn_norm", "post_attention_layernorm", "ln_2"), layer.mlp_norm);
-      if (llama) {
+      if (a_.family == "llama") {
         project(at + pick("attn_q", "self_attn.q_proj", ""), layer.qkv, 0, n.q, true);
         project(at + pick("attn_k", "self_attn.k_proj", ""), layer.qkv, n.q, n.kv, true);
         project(at + pick("attn_v", "self_attn.v_proj", ""), layer.qkv, n.q + n.kv, n.kv, false);
         project(at + pick("ffn_gate", "mlp.gate_proj", ""), layer.mlp_in, 0, a_.mlp_width, false);
         project(at + pick("ffn_up", "mlp.up_proj", ""), layer.mlp_in, a_.mlp_width, a_.mlp_width, false);
       } else {
-        project(at + pick("attn_qkv", "", "attn.c_attn"), layer.qkv, 0, n.qkv, false);
-        project(at + pick("ffn_up", "", "mlp.c_fc"), layer.mlp_in, 0, a_.mlp_width, false);
+        project(at + pick("attn_qkv", "self_attn.qkv_proj", "attn.c_attn"), layer.qkv, 0, n.qkv, false);
+        project(at + pick("ffn_up", "mlp.gate_up_proj", "mlp.c_fc"), layer.mlp_in, 0, n.mlp_in, false);
       }
       project(at + pick("attn_output", "self_attn.o_proj", "attn.c_proj"), layer.o, 0, a_.width, false);
       project(at + pick("ffn_down", "mlp.down_proj", "mlp.c_proj"), layer.down, 0, a_.width, false);
@@ -118,12 +119,18 @@ class model_tensors {
   bool gguf_;
 };
 
+/// `more` goes into config.json, over what is there.
 template <class B>
-void save_folder(lancet::transformer<B> const& model, std::string const& folder) {
+void save_folder(lancet::transformer<B> const& model, std::string const& folder,
+                 nlohmann::ordered_json const& more = nlohmann::ordered_json::object()) {
   std::filesystem::create_directory(folder);
   bool const biased = !model.weights().layers[0].o.bias.empty();
-  lancet::write_file(folder + "/config.json",
-                     lancet::detail::hugging_face_config(model.arch(), biased, biased).dump());
+  lancet::architecture a = model.arch();
+  if (a.family == "phi3") a.family = "llama";
+  nlohmann::ordered_json config = lancet::detail::hugging_face_config(a, biased, biased);
+  config["model_type"] = model.arch().family;
+  config.update(more);
+  lancet::write_file(folder + "/config.json", config.dump());
   model_tensors<B> const all(model, false);
   std::vector<lancet::tensor_entry> entries;
   for (file_tensor const& t : all.out)
@@ -132,10 +139,11 @@ void save_folder(lancet::transformer<B> const& model, std::string const& folder)
   lancet::write_safetensors(folder + "/model.safetensors", entries);
 }
 
-/// Matrices as `type`, vectors as F32; no tokenizer.
+/// Matrices as `type`, vectors as F32; no tokenizer. `more` adds keys and tensors.
 template <class B>
 void save_gguf(lancet::transformer<B> const& model, std::string const& path,
-               lancet::tensor_type type = lancet::tensor_type::f32) {
+               lancet::tensor_type type = lancet::tensor_type::f32,
+               std::function<void(lancet::gguf_writer&)> const& more = {}) {
   lancet::architecture const& a = model.arch();
   lancet::gguf_writer out;
   std::string const at = a.family + ".";
@@ -151,7 +159,7 @@ void save_gguf(lancet::transformer<B> const& model, std::string const& path,
   number("attention.key_length", a.head_dim);
   number("feed_forward_length", a.mlp_width);
   number("context_length", a.context);
-  bool const llama = a.family == "llama";
+  bool const llama = a.family != "gpt2";
   out.set(at + (llama ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"),
           static_cast<float>(a.norm_epsilon));
   if (llama) {
@@ -169,6 +177,7 @@ void save_gguf(lancet::transformer<B> const& model, std::string const& path,
                                .shape = t.vector ? std::vector{t.cols} : std::vector{t.rows, t.cols},
                                .bytes = bytes.back()}));
   }
+  if (more) more(out);
   out.write(path);
 }
 

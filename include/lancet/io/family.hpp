@@ -79,7 +79,6 @@ inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
       throw file_error(file.path(),
                        k.key("rope.scaling.type") + ": got another scaling beside factors for each pair");
     r.scaling = rope_scaling::factors;
-    r.magnitude = k.value<double>("rope.scaling.attn_factor", 1);
   } else if (k.value<std::string>("rope.scaling.type", "none") == "longrope") {
     throw file_error(file.path(), k.key("rope.scaling.type") +
                                       ": got 'longrope' without tensor rope_factors_short.weight");
@@ -97,6 +96,10 @@ inline void read_rope_factors(gguf_keys const& k, rope_settings& r) {
     if (row.model_type == type) return detail::checked(row.describe({json, where}, tensors), where);
     known.push_back(row.model_type);
   }
+  if (type == "gemma3")  // Gemma3ForConditionalGeneration: tensors of images beside those of the text
+    throw file_error(where,
+                     "model_type: got 'gemma3', a model of text and images, expected 'gemma3_text': save its "
+                     "language model by itself (docs/files.md), or open the GGUF file made of it");
   detail::unknown_family(where, type, known);
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstddef>
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,19 +59,19 @@ class safetensors_model {
       throw file_error(path,
                        "weight_map: got " + detail::describe(map) + ", expected names of tensors and files");
     }
-    std::set<std::string, std::less<>> files;
+    std::map<std::string, std::size_t, std::less<>> files;  // each with its place among the shards
     for (auto const& [name, value] : map.items()) {
       if (!value.is_string()) {
         throw file_error(path, "weight_map: " + detail::in_quotes(name) + ": got " + detail::describe(value) +
                                    ", expected a file name");
       }
-      files.insert(value.get_ref<std::string const&>());
+      files.emplace(value.get_ref<std::string const&>(), 0);
     }
     if (files.size() > most_shards) {
       throw file_error(path, "got " + std::to_string(files.size()) + " shards, the limit is " +
                                  std::to_string(most_shards));
     }
-    for (std::string const& file : files) {
+    for (auto const& [file, unused] : files) {
       // A shard lies beside its index: the index of a downloaded model may not point anywhere else.
       if (!detail::is_plain_name(file) || !file.ends_with(".safetensors")) {
         throw file_error(path, "weight_map: got the shard " + detail::in_quotes(file) +
@@ -79,7 +79,8 @@ class safetensors_model {
       }
     }
     std::size_t listed = 0;
-    for (std::string const& file : files) {
+    for (auto& [file, place_of_file] : files) {
+      place_of_file = shards_.size();
       shards_.push_back(safetensors_file::open(detail::folder_of(path) + "/" + file, limits));
       for (tensor_entry const& tensor : shards_.back().tensors()) {
         auto const place = map.find(tensor.name);
@@ -92,9 +93,7 @@ class safetensors_model {
     }
     if (listed == map.size()) return;
     for (auto const& [name, value] : map.items()) {
-      bool found = false;
-      for (auto const& shard : shards_) found = found || shard.tensors().find(name) != nullptr;
-      if (!found)
+      if (!shards_[files.find(value.get_ref<std::string const&>())->second].tensors().find(name))
         throw file_error(path, "lists tensor " + detail::in_quotes(name) + ", which is not in its shard");
     }
   }

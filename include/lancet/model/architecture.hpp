@@ -33,6 +33,10 @@ enum class qk_norm_kind { none, head, whole };
 /// Between the last layer and the unembedding: nothing, or norm?(activation(W·x + b)) (BERT's heads).
 enum class head_kind { none, dense };
 
+/// What a classifier's labels are: one of them holds (softmax), each holds or not by itself (sigmoid), or they are no
+/// labels but numbers (regression, rewards).
+enum class label_kind { exclusive, independent, numbers };
+
 /// Letters used in shapes: D width, H query heads, G key/value heads, d head_dim, F mlp_width, V vocabulary, C outputs,
 /// L layers.
 struct architecture {
@@ -71,7 +75,9 @@ struct architecture {
   head_kind head = head_kind::none;
   activation_kind head_activation = activation_kind::tanh;
   bool head_norm = false;
-  index labels = 0;              ///< a classifier's classes; 0: the outputs are the vocabulary's tokens
+  index labels = 0;  ///< a classifier's classes; 0: the outputs are the vocabulary's tokens
+  label_kind labels_are =
+      label_kind::exclusive;     ///< by `problem_type` of config.json; GGUF has no key for it
   bool labels_of_first = false;  ///< which row a classifier reads: a sequence's first (encoders) or last
   double logit_cap = 0;          ///< logits become cap·tanh(logits / cap); 0: as they are
   bool tied_unembedding = true;

@@ -3,6 +3,8 @@
 // encoders or not, say: those of their labels.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,6 +29,18 @@ void add_text(batch<B>& input, encoder_text const& text, std::span<token const> 
     input.add(ids);
   else
     input.add(ids, std::span<index const>(text.types));
+}
+
+/// log σ(logit) of every output of every row read, in double: log σ(x) = min(x, 0) − log(1 + e^−|x|).
+template <class B, class Arch, class H>
+[[nodiscard]] std::vector<double> log_sigmoids(transformer<B, Arch> const& model, H& hooks,
+                                               workspace<B>& ws) {
+  logits(model, hooks, ws);
+  std::vector<typename B::scalar> host(static_cast<std::size_t>(ws.readout.logits.all().size()));
+  B::download(ws.readout.logits, host.data());
+  std::vector<double> out(host.begin(), host.end());
+  for (double& x : out) x = std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x)));
+  return out;
 }
 
 }  // namespace detail
@@ -78,7 +92,8 @@ template <class B, class Arch, class H>
 }
 
 /// log P(label | text) in nats, for every label, of each text, from its first row or its last, as the
-/// architecture says. Throws usage_error for a model that is no classifier.
+/// architecture says. Of labels of which one holds the probabilities add up to 1; independent ones (multi-label) have
+/// each their own. Throws usage_error for a model that is no classifier, has one label alone, or is a regression.
 template <class B, class Arch, class H>
 [[nodiscard]] std::vector<std::vector<double>> label_log_probabilities(transformer<B, Arch> const& model,
                                                                        H& hooks,
@@ -88,6 +103,8 @@ template <class B, class Arch, class H>
   if (labels < 1)
     throw usage_error("label_log_probabilities: got " + std::string(model.arch().family) +
                       ", which has no labels; expected a classifier");
+  bool const independent = model.arch().labels_are == label_kind::independent;
+  if (!independent) require_exclusive_labels(model.arch(), "label_log_probabilities");
   std::vector<std::vector<double>> out;
   for (std::size_t first = 0; first < texts.size();) {
     batch<B> input;
@@ -101,7 +118,8 @@ template <class B, class Arch, class H>
       ++last;
     }
     forward(model, input, hooks, ws, std::span<index const>(plan.rows));
-    std::vector<double> const values = readout<B, Arch, H>(model, hooks, ws).values(plan);
+    std::vector<double> const values = independent ? detail::log_sigmoids(model, hooks, ws)
+                                                   : readout<B, Arch, H>(model, hooks, ws).values(plan);
     for (std::size_t i = 0; i < last - first; ++i)
       out.emplace_back(values.begin() + static_cast<index>(i) * labels,
                        values.begin() + static_cast<index>(i + 1) * labels);

@@ -59,6 +59,17 @@ struct readout_plan {
   }
 };
 
+/// Throws usage_error, in the name of `who`, for a classifier of whose labels not exactly one holds.
+template <class Arch>
+void require_exclusive_labels(Arch const& arch, char const* who) {
+  if (arch.labels_are == label_kind::exclusive && arch.labels > 1) return;
+  fail_expected(who,
+                arch.labels_are == label_kind::independent ? "independent labels"
+                : arch.labels_are == label_kind::numbers   ? "a regression, whose outputs are no labels"
+                                                           : "a classifier with one label",
+                "labels of which one holds");
+}
+
 template <class B, class Arch, class H>
 class readout {
   using T = typename B::scalar;
@@ -67,8 +78,10 @@ class readout {
   readout(transformer<B, Arch> const& model, H& hooks, workspace<B>& ws)
       : model_(model), hooks_(hooks), ws_(ws) {}
 
-  /// Σ coefficient·log P of each example, in double. Needs a pass that read plan.rows.
+  /// Σ coefficient·log P of each example, in double. Needs a pass that read plan.rows. Throws usage_error for a
+  /// classifier whose outputs are not one distribution.
   [[nodiscard]] std::vector<double> values(readout_plan const& plan) {
+    if (model_.arch().labels > 0) require_exclusive_labels(model_.arch(), "readout");
     for (token_query const& q : plan.queries)
       if (!q.against && (q.id < 0 || q.id >= outputs()))
         fail_expected("readout", "output " + std::to_string(q.id),

@@ -34,6 +34,7 @@ struct static_architecture {
   static constexpr activation_kind head_activation = activation_kind::tanh;
   static constexpr bool head_norm = false;
   static constexpr index labels = 0;
+  static constexpr label_kind labels_are = label_kind::exclusive;
   static constexpr bool labels_of_first = false;
   static constexpr double logit_cap = 0;
   static constexpr bool tied_unembedding = true;

@@ -138,6 +138,7 @@ struct peft_settings {
                                           "runtime_config",
                                           "qalora_group_size",
                                           "loftq_config",
+                                          "eva_config",
                                           "r",
                                           "lora_alpha",
                                           "rank_pattern",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// BERT and RoBERTa encoders, with a masked-language-model head or a classifier; which one, the tensors say.
+// BERT and RoBERTa encoders, with a masked-language-model head or a classifier; which one, the tensors say, and
+// `architectures` of config.json must not say another.
 #pragma once
 
 #include "lancet/io/family/config.hpp"
@@ -56,6 +57,7 @@ namespace lancet::detail {
 inline void masked_language_model(model_description& m, config const& c, activation_kind activation,
                                   std::string dense, std::string norm, std::string bias, std::string decoder,
                                   std::string const& pooler) {
+  require_head(c, {"ForMaskedLM", "ForPreTraining"});
   m.arch.head_activation = activation;
   m.arch.head_norm = true;
   m.arch.tied_unembedding = c.value<bool>("tie_word_embeddings", true);
@@ -69,12 +71,11 @@ inline void masked_language_model(model_description& m, config const& c, activat
 }
 
 /// A classifier over the first token: tanh(W·x + b), then the classes.
-inline void classifier(model_description& m, tensor_table const& tensors, std::string dense,
+inline void classifier(model_description& m, config const& c, tensor_table const& tensors, std::string dense,
                        std::string classes) {
   m.arch.head_activation = activation_kind::tanh;
-  m.arch.labels = tensors.at(classes + ".weight").rows();
+  read_labels(m.arch, c, tensors.at(classes + ".weight"));
   m.arch.labels_of_first = true;
-  m.arch.tied_unembedding = false;
   m.names.head = std::move(dense);
   m.names.unembedding_bias = classes + ".bias";
   m.names.unembedding = std::move(classes);
@@ -96,7 +97,7 @@ inline void classifier(model_description& m, tensor_table const& tensors, std::s
     m.names.ignored.insert(m.names.ignored.end(),
                            {"cls.seq_relationship.weight", "cls.seq_relationship.bias"});
   } else if (tensors.find("classifier.weight")) {
-    classifier(m, tensors, "bert.pooler.dense", "classifier");
+    classifier(m, c, tensors, "bert.pooler.dense", "classifier");
   } else {
     no_head(c, "bert");
   }
@@ -113,7 +114,7 @@ inline void classifier(model_description& m, tensor_table const& tensors, std::s
     masked_language_model(m, c, activation_kind::gelu, "lm_head.dense", "lm_head.layer_norm", "lm_head.bias",
                           "lm_head.decoder", "roberta.pooler.dense");
   else if (tensors.find("classifier.out_proj.weight"))
-    classifier(m, tensors, "classifier.dense", "classifier.out_proj");
+    classifier(m, c, tensors, "classifier.dense", "classifier.out_proj");
   else
     no_head(c, "roberta");
   return m;

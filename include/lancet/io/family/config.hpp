@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -75,6 +76,36 @@ struct config {
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return activation_kind::gelu_tanh;
   if (name == "relu") return activation_kind::relu;
   c.fail(key, in_quotes(name), "silu, gelu, gelu_new, gelu_pytorch_tanh or relu");
+}
+
+/// Refuses a file whose `architectures`, where it has them, name a model with another head than one of `heads`: tensors
+/// of different heads can have the same names.
+inline void require_head(config const& c, std::initializer_list<std::string_view> heads) {
+  std::string expected;
+  for (std::string_view const head : heads)
+    expected += (expected.empty() ? "…" : " or …") + std::string(head);
+  for (std::string const& name : c.value<std::vector<std::string>>("architectures", {}))
+    if (std::ranges::none_of(heads, [&](std::string_view head) { return name.ends_with(head); }))
+      c.fail("architectures", in_quotes(name), expected + ", whose tensors the weights hold");
+}
+
+/// A classifier's labels, a row of `classes` each, and what they are: one without `problem_type` is a number, as in
+/// transformers.
+inline void read_labels(architecture& a, config const& c, tensor_entry const& classes) {
+  require_head(c, {"ForSequenceClassification"});
+  a.labels = classes.rows();
+  a.tied_unembedding = false;
+  std::string const type =
+      c.value<std::string>("problem_type", a.labels == 1 ? "regression" : "single_label_classification");
+  if (type == "single_label_classification")
+    a.labels_are = label_kind::exclusive;
+  else if (type == "multi_label_classification")
+    a.labels_are = label_kind::independent;
+  else if (type == "regression")
+    a.labels_are = label_kind::numbers;
+  else
+    c.fail("problem_type", in_quotes(type),
+           "single_label_classification, multi_label_classification or regression");
 }
 
 inline constexpr std::string_view rope_keys[] = {"rope_type",        "type",

@@ -98,6 +98,7 @@ struct gguf_keys {
   r.base = k.value<double>("rope.freq_base", base);
   r.dims = k.count("rope.dimension_count", a.head_dim);
   r.original = static_cast<double>(k.count("rope.scaling.original_context_length", a.context));
+  r.magnitude = k.value<double>("rope.scaling.attn_factor", 1);                  // whatever the type
   std::string const type = k.value<std::string>("rope.scaling.type", "linear");  // llama.cpp's default
   if (type == "none" || type == "longrope") return r;  // longrope: by factors, which are tensors
   double const old = k.value<double>("rope.scale_linear", 0);
@@ -109,7 +110,7 @@ struct gguf_keys {
     r.scaling = rope_scaling::yarn;
     r.beta_fast = k.value<double>("rope.scaling.yarn_beta_fast", 32);
     r.beta_slow = k.value<double>("rope.scaling.yarn_beta_slow", 1);
-    r.magnitude = (1 + 0.1 * std::log(r.factor)) * k.value<double>("rope.scaling.attn_factor", 1);
+    r.magnitude *= 1 + 0.1 * std::log(r.factor);
   } else {
     k.fail("rope.scaling.type", in_quotes(type), "none, linear, yarn or longrope");
   }
@@ -234,6 +235,7 @@ inline void refuse_unknown_keys(gguf_keys const& k) {
   if (family.local_base > 0) {
     a.local_rope.dims = a.rope.dims;
     a.local_rope.base = k.value<double>("rope.freq_base_swa", family.local_base);
+    a.local_rope.magnitude = k.value<double>("rope.scaling.attn_factor", 1);
   }
   a.tied_unembedding = !k.tensors.find("output.weight");
   return a;

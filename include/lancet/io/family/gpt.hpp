@@ -47,8 +47,7 @@ namespace lancet::detail {
   n.transposed = true;
   n.ignored = {".attn.bias", ".attn.masked_bias"};
   if (tensor_entry const* const score = tensors.find("score.weight")) {
-    a.labels = score->rows();
-    a.tied_unembedding = false;
+    read_labels(a, c, *score);
     n.unembedding = "score";
   }
   return m;

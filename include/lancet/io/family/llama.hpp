@@ -49,8 +49,7 @@ namespace lancet::detail {
   n.down = layer + "mlp.down_proj";
   n.ignored = {".rotary_emb.inv_freq"};
   if (tensor_entry const* const score = tensors.find("score.weight")) {  // …ForSequenceClassification
-    a.labels = score->rows();
-    a.tied_unembedding = false;
+    read_labels(a, c, *score);
     n.unembedding = "score";
   }
   return m;
