@@ -183,6 +183,24 @@ BOOST_AUTO_TEST_CASE(the_contracts_report_is_enough) {
   BOOST_TEST(occurrences(page, "<em>no</em>") == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_not_measured_is_said_and_not_drawn) {
+  json report = fake_report();
+  report["verdict"]["keeps_answers"] = nullptr;
+  report["verdict"]["sentence"] = nullptr;
+  for (json& size : report["sizes"]) size["found"]["collateral"] = size["random_collateral"] = nullptr;
+  for (json& dose : report["dose"]) dose["keep_accuracy"] = nullptr;
+  std::string const page = lancet::render_report(report), full = lancet::render_report(fake_report());
+  check_page(page);
+  BOOST_TEST(page.find("other answers kept <em>not measured</em>") != page.npos);
+  BOOST_TEST(occurrences(page, "<em>not measured</em>") == 1u);
+  for (char const* const picture : {"accuracy on kept pairs against", "collateral against circuit size"}) {
+    BOOST_TEST(occurrences(full, picture) > 0u, picture);
+    BOOST_TEST(occurrences(page, picture) == 0u, picture);
+  }
+  BOOST_TEST(page.find("other answers was not measured") != page.npos);
+  BOOST_TEST(full.find("other answers was not measured") == full.npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_control_that_does_as_well_is_named) {
   json report = fake_report();
   report["controls"].push_back({{"name", "lucky draw"}, {"reduction", 0.9}, {"change", 0.0}});

@@ -130,7 +130,7 @@ void prove(model_type const& model, common_options const& common, surgery_option
     made.set_strength(alpha);
     validation_result const v = measured(made, 8);
     r.dose.push_back({alpha, v.harm.mean_after, v.harm.reduction, v.text.change(),
-                      v.keep.empty() ? 1 : v.keep[0].accuracy_after});
+                      v.keep.empty() ? std::nullopt : std::optional(v.keep[0].accuracy_after)});
   }
   made.set_strength(1);
   if (!data.prompts.empty()) {

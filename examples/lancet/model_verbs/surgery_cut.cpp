@@ -132,10 +132,10 @@ intervention<backend> workshop::make(circuit const& c, std::string const& name) 
 
 trial workshop::judge(intervention<backend>& made) {
   validation_result const r = judge_.value()(made);
-  trial out{made.circuit(), r.harm.reduction};
+  trial out{made.circuit(), r.harm.reduction, {}, {}};
   for (keep_measure const& k : r.keep) {
     out.keep_change = k.accuracy_after - k.accuracy_before;
-    out.keep_share = k.mean_after / k.mean_before;
+    out.keep_loss = 1 - k.mean_after / k.mean_before;
   }
   return out;
 }
@@ -157,12 +157,13 @@ intervention<backend> find_cut(model_type const& model, common_options const& co
     intervention<backend> made = shop.make(found, trial_name(found));
     surgery_size size{n, shop.judge(made), {}};
     bar.advance();
-    bool const holds = size.found.keep_change >= -0.02;
+    bool const holds = size.found.keep_change.value_or(0) >= -0.02;
     char line[160];
-    std::snprintf(
-        line, sizeof line,
-        "%td units: on validation the gap falls by %.0f %%, accuracy of what to keep moves by %+.1f points",
-        n, 100 * size.found.reduction, 100 * size.found.keep_change);
+    int const begun = std::snprintf(line, sizeof line, "%td units: on validation the gap falls by %.0f %%", n,
+                                    100 * size.found.reduction);
+    if (size.found.keep_change)
+      std::snprintf(line + begun, sizeof line - static_cast<std::size_t>(begun),
+                    ", accuracy of what to keep moves by %+.1f points", 100 * *size.found.keep_change);
     say(common, line);
     double const score = holds ? size.found.reduction : size.found.reduction - 1;
     if (!reached && score > best) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,9 +64,9 @@ struct surgery_data {
 /// One trained circuit: found or random, on the validation split.
 struct trial {
   lancet::circuit circuit;
-  double reduction = 0;    ///< of the mean gap on validation pairs
-  double keep_change = 0;  ///< of the keep pairs' accuracy
-  double keep_share = 0;   ///< of the keep pairs' mean log-odds that is left
+  double reduction = 0;               ///< of the mean gap on validation pairs
+  std::optional<double> keep_change;  ///< of the keep pairs' accuracy; none without keep pairs
+  std::optional<double> keep_loss;    ///< of the keep pairs' mean log-odds: the share that is gone
 };
 
 struct surgery_size {
@@ -75,7 +76,8 @@ struct surgery_size {
 };
 
 struct dose_point {
-  double alpha, harm, reduction, perplexity_change, keep_accuracy;
+  double alpha, harm, reduction, perplexity_change;
+  std::optional<double> keep_accuracy;
 };
 
 struct generation_pair {

@@ -153,18 +153,18 @@ using lancet::index;
   for (surgery_size const& s : r.sizes) {
     auto const spread_of = [&](auto&& value) {
       std::vector<double> x;
-      for (trial const& t : s.random) x.push_back(value(t));
+      for (trial const& t : s.random)
+        if (std::optional<double> const v = value(t)) x.push_back(*v);
       if (x.empty()) return json(nullptr);
       return json{{"mean", sample_mean(x)},
                   {"low", *std::min_element(x.begin(), x.end())},
                   {"high", *std::max_element(x.begin(), x.end())},
                   {"draws", x}};
     };
-    auto const collateral = [](trial const& t) { return 1 - t.keep_share; };
     out.push_back({{"units", s.units},
-                   {"found", {{"reduction", s.found.reduction}, {"collateral", collateral(s.found)}}},
+                   {"found", {{"reduction", s.found.reduction}, {"collateral", number(s.found.keep_loss)}}},
                    {"random", spread_of([](trial const& t) { return t.reduction; })},
-                   {"random_collateral", spread_of(collateral)}});
+                   {"random_collateral", spread_of([](trial const& t) { return t.keep_loss; })}});
   }
   return out;
 }
@@ -193,25 +193,25 @@ using lancet::index;
   return text;
 }
 
-[[nodiscard]] json verdict_json(surgery_results const& r) {
+[[nodiscard]] json verdict_of(surgery_results const& r) {
   validation_result const& v = r.validation;
+  char const* const met = v.verdict.failed() ? "Target not met: "
+                          : v.verdict.met()  ? "Target met: "
+                                             : "Target met as far as it was measured: ";
   bool beats = true;
   for (auto const& [name, c] : r.controls) beats = beats && v.harm.reduction > c.harm.reduction;
-  std::string sentence = std::string(v.verdict.met() ? "Target met: " : "Target not met: ") +
-                         "on unseen pairs the gap fell by " + percent(v.harm.reduction) + " (95 % interval " +
-                         percent(v.harm.low) + " to " + percent(v.harm.high) +
+  std::string sentence = met + std::string("on unseen pairs the gap fell by ") + percent(v.harm.reduction) +
+                         " (95 % interval " + percent(v.harm.low) + " to " + percent(v.harm.high) +
                          "), perplexity of held-out text changed by " + percent(v.text.change(), 2);
   for (keep_measure const& k : v.keep)
     sentence += ", accuracy on " + k.name + " went from " + percent(k.accuracy_before, 1) + " to " +
                 percent(k.accuracy_after, 1);
   sentence += ".";
   if (!beats) sentence += " It does not beat a control.";
-  return {{"sentence", sentence},
-          {"harm_halved", v.verdict.harm_halved},
-          {"collateral_within_5_percent", v.verdict.collateral_within_5_percent},
-          {"significant", v.verdict.significant},
-          {"keeps_answers", v.verdict.keeps_answers},
-          {"beats_controls", beats}};
+  json out{{"sentence", sentence}};
+  out.update(verdict_json(v.verdict));
+  out["beats_controls"] = beats;
+  return out;
 }
 
 }  // namespace
@@ -258,7 +258,7 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                               {"harm", d.harm},
                               {"reduction", d.reduction},
                               {"perplexity_change", d.perplexity_change},
-                              {"keep_accuracy", d.keep_accuracy}});
+                              {"keep_accuracy", number(d.keep_accuracy)}});
   report["sizes"] = sizes_json(r);
   report["controls"] = json::array();
   for (auto const& [name, c] : r.controls) {
@@ -267,7 +267,7 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
              {"low", number(c.harm.low)},
              {"high", number(c.harm.high)},
              {"p", number(c.harm.p)}};
-    one["change"] = c.text.before.empty() ? 0.0 : c.text.change();
+    one["change"] = c.text.before.empty() ? json(nullptr) : number(c.text.change());
     report["controls"].push_back(std::move(one));
   }
   report["cross_harm"] = json::array();
@@ -291,7 +291,8 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                     {"load_seconds", common.load_seconds},
                     {"peak_bytes", cost.at("peak_bytes")},
                     {"trainable", r.trainable}};
-  report["verdict"] = verdict_json(r);
+  report["verdict"] = verdict_of(r);
+  report["notes"] = unmeasured_json(v);
   return report;
 }
 

@@ -188,6 +188,8 @@ struct size_point {
            number_cell(cost[i].found, [](double x) { return change_percent(x); })});
   }
   s.body = html(side_by_side(pictures), t.folded());
+  if (std::none_of(cost.begin(), cost.end(), [](auto const& p) { return p.found.has_value(); }))
+    s.body += "<p class=\"aside\">What these changes did to other answers was not measured.</p>";
   return s;
 }
 
