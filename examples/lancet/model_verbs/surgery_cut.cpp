@@ -3,8 +3,8 @@
 
 #include <chrono>
 #include <cstdio>
-#include <set>
 
+#include "lancet/circuit/random_circuit.hpp"
 #include "lancet/io/intervention_folder.hpp"
 
 namespace program::PROGRAM_BACKEND::surgery_verb {
@@ -27,29 +27,6 @@ namespace {
   return {std::move(pairs), std::move(source)};
 }
 
-[[nodiscard]] index lowest_layer(circuit const& c) {
-  index lowest = c.units.at(0).layer;
-  for (unit const& u : c.units) lowest = std::min(lowest, u.layer);
-  return lowest;
-}
-
-/// One unit for each of `like`, of its kind, from layer `from` up, none of them in `like` and none twice.
-[[nodiscard]] std::vector<unit> random_units(std::vector<unit> const& like, architecture const& arch,
-                                             index from, philox_stream const& stream) {
-  std::vector<unit> out;
-  std::set<unit> taken(like.begin(), like.end());
-  for (unit const& u : like) {
-    std::vector<unit> pool;
-    for (index l = from; l < arch.layers; ++l)
-      for (index n = 0; n < columns_of(arch, u.kind).count; ++n)
-        if (unit const other{u.kind, l, n, -1}; !taken.contains(other)) pool.push_back(other);
-    if (pool.empty()) break;
-    out.push_back(pool[stream.below(static_cast<std::uint64_t>(out.size()), pool.size())]);
-    taken.insert(out.back());
-  }
-  return out;
-}
-
 }  // namespace
 
 circuit first_units(circuit const& all, index n) {
@@ -58,21 +35,6 @@ circuit first_units(circuit const& all, index n) {
   out.units.resize(count);
   out.effects.resize(count);
   out.rule = "top " + std::to_string(count) + " by |effect|";
-  return out;
-}
-
-circuit control_circuit(circuit const& found, architecture const& arch, std::uint64_t seed, index draw) {
-  index const from = lowest_layer(found);
-  philox_stream const stream(seed, "control_circuit");
-  std::set<std::set<unit>> drawn;  // no two draws are the same circuit, as long as there are enough
-  circuit out = found;
-  for (index attempt = 0; std::ssize(drawn) <= draw && attempt < 100 * (draw + 1); ++attempt) {
-    out.units = random_units(found.units, arch, from, stream.at(attempt, std::ssize(found.units)));
-    drawn.emplace(out.units.begin(), out.units.end());
-  }
-  out.effects.assign(out.units.size(), 0);
-  out.rule = "random units of the same kinds, layers " + std::to_string(from) + " to " +
-             std::to_string(arch.layers - 1) + ", draw " + std::to_string(draw);
   return out;
 }
 
@@ -150,7 +112,7 @@ intervention<backend> find_cut(model_type const& model, common_options const& co
   progress bar(progress_of(common, "training, at most", std::ssize(o.sizes) * (1 + o.draws)));
   std::optional<intervention<backend>> chosen;
   bool reached = false;
-  double best = -1;
+  double best = 0;
   for (index const n : o.sizes) {
     if (reached && !o.every_size) break;
     circuit const found = first_units(ranked, n);
@@ -166,14 +128,14 @@ intervention<backend> find_cut(model_type const& model, common_options const& co
                     ", accuracy of what to keep moves by %+.1f points", 100 * *size.found.keep_change);
     say(common, line);
     double const score = holds ? size.found.reduction : size.found.reduction - 1;
-    if (!reached && score > best) {
+    if (!reached && (!chosen || score > best)) {
       best = score;
       chosen.emplace(std::move(made));
     }
     reached = reached || (holds && size.found.reduction >= o.target);
     for (index d = 0; d < o.draws; ++d) {
       intervention<backend> other =
-          shop.make(control_circuit(found, model.arch(), common.seed, d), trial_name(found, d));
+          shop.make(random_circuit(found, model.arch(), common.seed, d), trial_name(found, d));
       size.random.push_back(shop.judge(other));
       bar.advance();
     }
