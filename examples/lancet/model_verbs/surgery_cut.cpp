@@ -6,6 +6,7 @@
 
 #include "lancet/circuit/random_circuit.hpp"
 #include "lancet/io/intervention_folder.hpp"
+#include "lancet/version.hpp"
 
 namespace program::PROGRAM_BACKEND::surgery_verb {
 
@@ -29,6 +30,44 @@ namespace {
 
 }  // namespace
 
+circuit_breaker breaker_of(surgery_options const& o) {
+  return {.rank = o.rank, .alpha = 2.0 * static_cast<double>(o.rank)};
+}
+
+training_options training_of(surgery_options const& o, std::uint64_t seed) {
+  training_options out{.objective = choose_objective(o.objective)};
+  out.keep_weight = o.keep_pairs.empty() ? 0 : o.keep_weight;
+  out.norm_weight = o.norm_weight;
+  out.steps = o.steps;
+  out.harm_batch = o.batch;
+  out.keep_batch = o.keep_batch;
+  out.schedule = {decay_shape::cosine, o.learning_rate, 0, std::min<index>(5, o.steps / 4), o.steps};
+  out.clip = 1;
+  out.validate_every = std::max<index>(1, o.steps / 6);
+  out.seed = seed;
+  return out;
+}
+
+nlohmann::json training_settings(surgery_options const& o) {
+  training_options const t = training_of(o, 0);
+  return {{"method", "breaker"},
+          {"objective", o.objective},
+          {"rank", o.rank},
+          {"alpha", breaker_of(o).alpha},
+          {"steps", t.steps},
+          {"learning_rate", o.learning_rate},
+          {"schedule", "cosine"},
+          {"warmup", t.schedule.warmup},
+          {"optimizer", "adamw"},
+          {"weight_decay", t.optimizer.weight_decay},
+          {"clip", t.clip},
+          {"keep_weight", t.keep_weight},
+          {"norm_weight", t.norm_weight},
+          {"batch", t.harm_batch},
+          {"keep_batch", t.keep_batch},
+          {"validate_every", t.validate_every}};
+}
+
 circuit first_units(circuit const& all, index n) {
   circuit out = all;
   auto const count = std::min(all.units.size(), static_cast<std::size_t>(n));
@@ -44,20 +83,7 @@ std::string trial_name(circuit const& found, index draw) {
 
 workshop::workshop(model_type const& model, common_options const& common, surgery_options const& o,
                    surgery_data const& data)
-    : model_(model),
-      common_(common),
-      options_(o),
-      data_(data),
-      training_{.objective = choose_objective(o.objective)} {
-  training_.keep_weight = data.keep.empty() ? 0 : o.keep_weight;
-  training_.norm_weight = o.norm_weight;
-  training_.steps = o.steps;
-  training_.harm_batch = o.batch;
-  training_.keep_batch = o.keep_batch;
-  training_.schedule = {decay_shape::cosine, o.learning_rate, 0, std::min<index>(5, o.steps / 4), o.steps};
-  training_.clip = 1;
-  training_.validate_every = std::max<index>(1, o.steps / 6);
-  training_.seed = common.seed;
+    : model_(model), common_(common), options_(o), data_(data), training_(training_of(o, common.seed)) {
   sees_.harm = data.pairs.train().pairs;
   sees_.validation = data.pairs.validation().pairs;
   for (auto const& [name, file] : data.keep) {
@@ -83,9 +109,13 @@ intervention<backend> workshop::make(circuit const& c, std::string const& name) 
     intervention<backend> kept = load_intervention(folder, model_);
     if (kept.circuit().units == c.units) return kept;
   }
-  intervention<backend> out = make_intervention<backend>(
-      circuit_breaker{.rank = options_.rank, .alpha = 2.0 * static_cast<double>(options_.rank)},
-      model_.arch(), model_.identity(), c, common_.seed);
+  intervention<backend> out =
+      make_intervention<backend>(breaker_of(options_), model_.arch(), model_.identity(), c, common_.seed);
+  for (auto const& [key, value] : training_settings(options_).items())
+    out.settings[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  out.settings["seed"] = std::to_string(common_.seed);
+  out.settings["backend"] = backend::name;
+  out.settings["version"] = version;
   trainer<backend>(model_, out, sees_, training_, cache_).run();
   out.trained_on_source = data_.pairs.path();
   save_intervention(folder, out);

@@ -39,18 +39,11 @@ struct surgery_options {
   index window = 128;  ///< tokens of a window of text
 };
 
-/// Those of the options that training hears of.
-[[nodiscard]] inline nlohmann::json training_settings(surgery_options const& o) {
-  return {{"objective", o.objective},
-          {"rank", o.rank},
-          {"steps", o.steps},
-          {"learning_rate", o.learning_rate},
-          {"keep_weight", o.keep_weight},
-          {"norm_weight", o.norm_weight},
-          {"batch", o.batch},
-          {"keep_batch", o.keep_batch},
-          {"optimizer", "adamw"}};
-}
+/// The breaker and the training that the options ask for.
+[[nodiscard]] lancet::circuit_breaker breaker_of(surgery_options const& o);
+[[nodiscard]] lancet::training_options training_of(surgery_options const& o, std::uint64_t seed);
+/// All hyper-parameters of the two, by name.
+[[nodiscard]] nlohmann::json training_settings(surgery_options const& o);
 
 /// Data as read, with the hashes of its files.
 struct surgery_data {

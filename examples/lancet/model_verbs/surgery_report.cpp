@@ -187,6 +187,40 @@ using lancet::index;
   return ::uname(&u) == 0 ? u.machine : "unknown";
 }
 
+/// What this program was compiled with.
+[[nodiscard]] std::string compiler() {
+#if defined(__clang__)
+  return __VERSION__;  // names itself
+#else
+  return "GCC " __VERSION__;
+#endif
+}
+
+/// Versions of the libraries that this source was compiled against.
+[[nodiscard]] json libraries() {
+  auto const dots = [](auto... numbers) {
+    std::string out;
+    ((out += (out.empty() ? "" : ".") + std::to_string(numbers)), ...);
+    return out;
+  };
+  json out{{"nlohmann/json",
+            dots(NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH)},
+           {"CLI11", CLI11_VERSION}};
+#ifdef BOOST_VERSION
+  out["Boost"] = dots(BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
+#endif
+#ifdef EIGEN_WORLD_VERSION
+  out["Eigen"] = dots(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
+#endif
+#ifdef XTENSOR_VERSION_MAJOR
+  out["xtensor"] = dots(XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH);
+#endif
+#ifdef CUDART_VERSION
+  out["CUDA"] = dots(CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+#endif
+  return out;
+}
+
 [[nodiscard]] std::string percent(double x, int digits = 0) {
   char text[32];
   std::snprintf(text, sizeof text, "%.*f %%", digits, 100 * x);
@@ -221,6 +255,7 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                                    surgery_results const& r, intervention<backend> const& made) {
   architecture const& a = model.arch();
   validation_result const& v = r.validation;
+  index const parameters = parameter_count(model.weights());
   json const cost = measures(common);
   json report{
       {"format", "lancet.report"}, {"version", 1}, {"title", o.harm_name + " in " + model.identity().name}};
@@ -229,7 +264,8 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                      {"sha256", model.identity().sha256},
                      {"layers", a.layers},
                      {"heads", a.heads},
-                     {"width", a.width}};
+                     {"width", a.width},
+                     {"parameters", parameters}};
   if (model.has_tokenizer()) report["model"]["tokenizer_sha256"] = model.tokenizer().hash();
   report["harm"] = {{"name", o.harm_name}, {"unit", "nats"}};
   report["harm"].update(harm_json(v.harm));
@@ -241,8 +277,14 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   report["positions"]["tokens"] = r.position_tokens;
   report["attribution_check"] = check_json(r.attribution, r.heads);
   report["circuit"] = circuit_json(r, a);
-  report["intervention"] = {{"kind", made.kind()}, {"path", "intervention"},   {"rank", o.rank},
-                            {"alpha", 1.0},        {"trainable", r.trainable}, {"objective", o.objective}};
+  report["intervention"] = {
+      {"kind", made.kind()},
+      {"path", "intervention"},
+      {"rank", o.rank},
+      {"alpha", 1.0},
+      {"trainable", r.trainable},
+      {"trainable_share", static_cast<double>(r.trainable) / static_cast<double>(parameters)},
+      {"objective", o.objective}};
   report["training"] = training_json(made, o);
   report["items"] = items_json(data.pairs.test().pairs, v.harm);
   if (!v.keep.empty()) {
@@ -283,7 +325,7 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
       {"command", common.command}, {"seed", common.seed},           {"version", version},
       {"backend", common.backend}, {"threads", cost.at("threads")}, {"rng", rng_version},
       {"hardware", hardware()},    {"seconds", cost.at("seconds")}, {"peak_bytes", cost.at("peak_bytes")},
-      {"data", data.hashes}};
+      {"compiler", compiler()},    {"libraries", libraries()},      {"data", data.hashes}};
   report["cost"] = {{"effects_seconds", r.effects_seconds},
                     {"circuit_seconds", r.circuit_seconds},
                     {"training_seconds", r.training_seconds},

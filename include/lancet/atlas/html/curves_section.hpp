@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -214,10 +215,14 @@ struct size_point {
   }
   markup facts;
   field const intervention = r.root["intervention"];
+  std::set<std::pair<std::string, std::string>> written;  // both tell of the rank, say
   for (field const& group : {intervention, intervention["options"], training["options"]}) {
     for (auto const& [key, value] : group.members()) {
-      if (!value.json()->is_structured())
-        append(facts, fact(report_view::words(key), html(shorten(value.shown(), 200))));
+      // The strength is not the α that scales a low-rank change.
+      bool const strength = key == "alpha" && group.json() == intervention.json();
+      std::string const name = strength ? "strength α" : report_view::words(key);
+      if (!value.json()->is_structured() && written.emplace(name, value.shown()).second)
+        append(facts, fact(name, html(shorten(value.shown(), 200))));
     }
   }
   if (pictures.empty() && facts.empty()) {
