@@ -293,7 +293,8 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   }
   report["generations"] = json::array();
   for (generation_pair const& g : r.generations)
-    report["generations"].push_back({{"prompt", g.prompt}, {"before", g.before}, {"after", g.after}});
+    report["generations"].push_back(
+        {{"prompt", g.prompt}, {"before", g.before}, {"after", g.after}, {"decoding", "greedy"}});
   report["dose"] = json::array();
   for (dose_point const& d : r.dose)
     report["dose"].push_back({{"alpha", d.alpha},

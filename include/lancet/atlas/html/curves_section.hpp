@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Curves: harm and collateral against strength and size, and what training did step by step.
+// Curves: harm and what was kept against strength and size, and what training did step by step.
 #pragma once
 
 #include <algorithm>
@@ -134,7 +134,7 @@ struct size_point {
 
 }  // namespace detail
 
-/// Harm and collateral against the strength of the change.
+/// Harm and what was kept against the strength of the change.
 [[nodiscard]] inline section dose_section(report_view const& r) {
   section s{.id = "dose", .title = "Dose", .lede = {}, .body = {}, .absent = {}};
   auto const rows = r.root["dose"].items();
@@ -163,7 +163,7 @@ struct size_point {
   return s;
 }
 
-/// Harm reduction and collateral against circuit size, for the found circuit and random ones.
+/// Harm reduction and the loss of kept answers against circuit size, for the found circuit and random ones.
 [[nodiscard]] inline section sizes_section(report_view const& r) {
   section s{.id = "sizes", .title = "What localisation is worth", .lede = {}, .body = {}, .absent = {}};
   auto const harm = detail::size_points(r.root["sizes"], "reduction", "random");
@@ -176,11 +176,16 @@ struct size_point {
       "The found circuit and random circuits of the same sizes, changed in the same way. The gap between the "
       "lines is what finding the "
       "circuit is worth; the band is the range over random draws.";
+  bool const measured =
+      std::any_of(cost.begin(), cost.end(), [](auto const& p) { return p.found.has_value(); });
+  s.lede += measured
+                ? " Kept log odds lost is the share of the mean log odds of the pairs to keep that is gone."
+                : " What these changes did to other answers was not measured.";
   markup const pictures = html(detail::size_plot(harm, "harm reduction", notation::share),
-                               detail::size_plot(cost, "collateral", notation::signed_share));
+                               detail::size_plot(cost, "kept log odds lost", notation::signed_share));
   table t("table-sizes", "Circuit sizes",
           {"Units", "Found: reduction", "Random: mean", "Random: lowest", "Random: highest", "Draws",
-           "Found: collateral"});
+           "Found: kept log odds lost"});
   auto const share = [](double x) { return percent(x); };
   for (std::size_t i = 0; i < harm.size(); ++i) {
     t.row({whole_cell(harm[i].units), number_cell(harm[i].found, share), number_cell(harm[i].mean, share),
@@ -189,8 +194,6 @@ struct size_point {
            number_cell(cost[i].found, [](double x) { return change_percent(x); })});
   }
   s.body = html(side_by_side(pictures), t.folded());
-  if (std::none_of(cost.begin(), cost.end(), [](auto const& p) { return p.found.has_value(); }))
-    s.body += "<p class=\"aside\">What these changes did to other answers was not measured.</p>";
   return s;
 }
 
