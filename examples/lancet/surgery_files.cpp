@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lancet/surgery_files.hpp"
 
+#include <stdlib.h>  // mkdtemp
+
 #include <filesystem>
 
 #include "lancet/atlas/atlas.hpp"
@@ -12,17 +14,28 @@
 
 namespace program {
 
-std::string planted_folder(std::string const& output) {
-  make_folders(output);
-  std::string const folder = output + "/planted";
-  if (!std::filesystem::is_directory(folder)) lancet::save_planted(folder);
-  return folder;
+planted_files::planted_files(std::string const& output, bool dry_run) : folder_(output + "/planted") {
+  if (std::filesystem::is_directory(folder_)) return;
+  if (dry_run) {
+    temporary_ = (std::filesystem::temp_directory_path() / "lancet-XXXXXX").string();
+    if (::mkdtemp(temporary_.data()) == nullptr)
+      throw lancet::file_error(temporary_, "cannot be made for the planted model");
+    folder_ = temporary_ + "/planted";
+  } else {
+    make_folders(output);
+  }
+  lancet::save_planted(folder_);
+}
+
+planted_files::~planted_files() {
+  std::error_code none;
+  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, none);
 }
 
 void write_report(std::string const& folder, nlohmann::json const& report) {
   lancet::write_file(folder + "/report.html", lancet::render_report(report));
   lancet::atlas file;
-  file.add(lancet::entry_of_report(report, "report.json"));
+  file.add(lancet::entry_of_report(report, "report.html"));
   file.save(folder + "/atlas.json");
   lancet::write_file(folder + "/report.json", report.dump(1) + "\n");
 }

@@ -7,7 +7,7 @@ namespace program {
 
 using json = nlohmann::ordered_json;
 
-json number(double x) { return std::isfinite(x) ? json(x) : json(nullptr); }
+json number(std::optional<double> x) { return x && std::isfinite(*x) ? json(*x) : json(nullptr); }
 
 json harm_json(lancet::harm_measure const& h) {
   return {{"metric", h.name},
@@ -44,6 +44,23 @@ json keep_json(lancet::validation_result const& r) {
     odds["unit"] = "nats";
     odds["p"] = number(k.p);
   }
+  return out;
+}
+
+json verdict_json(lancet::verdict const& v) {
+  auto const flag = [](std::optional<bool> x) { return x ? json(*x) : json(nullptr); };
+  return {{"harm_halved", v.harm_halved},
+          {"collateral_within_5_percent", flag(v.collateral_within_5_percent)},
+          {"significant", v.significant},
+          {"keeps_answers", flag(v.keeps_answers)}};
+}
+
+json unmeasured_json(lancet::validation_result const& r) {
+  json out = json::array();
+  if (r.text.before.empty())
+    out.push_back("No held-out text was given: collateral damage to text is not measured.");
+  if (r.keep.empty())
+    out.push_back("No pairs to keep were given: whether other answers stay is not measured.");
   return out;
 }
 

@@ -38,6 +38,7 @@
 
 // Circuit
 #include "lancet/circuit/evaluate.hpp"
+#include "lancet/circuit/random_circuit.hpp"
 #include "lancet/circuit/select.hpp"
 #include "lancet/io/circuit_json.hpp"
 

@@ -183,6 +183,60 @@ BOOST_AUTO_TEST_CASE(the_contracts_report_is_enough) {
   BOOST_TEST(occurrences(page, "<em>no</em>") == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_not_measured_is_said_and_not_drawn) {
+  json report = fake_report();
+  report["verdict"]["keeps_answers"] = nullptr;
+  report["verdict"]["sentence"] = nullptr;
+  for (json& size : report["sizes"]) size["found"]["collateral"] = size["random_collateral"] = nullptr;
+  for (json& dose : report["dose"]) dose["keep_accuracy"] = nullptr;
+  std::string const page = lancet::render_report(report), full = lancet::render_report(fake_report());
+  check_page(page);
+  BOOST_TEST(page.find("other answers kept <em>not measured</em>") != page.npos);
+  BOOST_TEST(occurrences(page, "<em>not measured</em>") == 1u);
+  for (char const* const picture :
+       {"accuracy on kept pairs against", "kept log odds lost against circuit size"}) {
+    BOOST_TEST(occurrences(full, picture) > 0u, picture);
+    BOOST_TEST(occurrences(page, picture) == 0u, picture);
+  }
+  BOOST_TEST(page.find("other answers was not measured") != page.npos);
+  BOOST_TEST(full.find("other answers was not measured") == full.npos);
+}
+
+BOOST_AUTO_TEST_CASE(sections_are_named_by_what_is_in_them) {
+  json report = fake_report();
+  std::string page = lancet::render_report(report);
+  BOOST_TEST(page.find("with the same seeds, worst first") != page.npos);
+  BOOST_TEST(page.find(">Other harms</h2>") != page.npos);
+  BOOST_TEST(page.find("Collateral is here the relative change of perplexity.") != page.npos);
+  for (json& g : report["generations"]) {
+    for (char const* const key : {"seed", "harm_before", "harm_after", "harmful"}) g.erase(key);
+    g["decoding"] = "greedy";
+  }
+  report["cross_harm"] = json::array({{{"suite", "facts"}, {"before", 3.0}, {"after", 2.9}}});
+  report["keep"].push_back({{"name", "facts_log_odds"}, {"before", 3.0}, {"after", 2.9}});
+  page = lancet::render_report(report);
+  check_page(page);
+  BOOST_TEST(page.find("before and after, in the order they were given.") != page.npos);
+  BOOST_TEST(page.find("<span>greedy</span>") != page.npos);
+  BOOST_TEST(page.find("same seeds") == page.npos);
+  BOOST_TEST(page.find(">What had to stay</h2>") != page.npos);
+  BOOST_TEST(page.find("Other harms") == page.npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_report_tells_the_share_of_parameters_and_the_compiler) {
+  json report = fake_report();
+  report["model"]["parameters"] = 134515008;
+  report["provenance"]["compiler"] = "GCC 12.2.0";
+  report["provenance"]["libraries"] = {{"Eigen", "3.4.0"}};
+  report["training"]["options"]["alpha"] = 8.0;
+  std::string const page = lancet::render_report(report);
+  BOOST_TEST(page.find("0.0069% of 134,515,008") != page.npos);
+  BOOST_TEST(page.find("GCC 12.2.0") != page.npos);
+  BOOST_TEST(page.find("libraries, Eigen") != page.npos);
+  BOOST_TEST(page.find("<dt>strength α</dt><dd>1.0</dd>") != page.npos);
+  BOOST_TEST(page.find("<dt>alpha</dt><dd>8.0</dd>") != page.npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_control_that_does_as_well_is_named) {
   json report = fake_report();
   report["controls"].push_back({{"name", "lucky draw"}, {"reduction", 0.9}, {"change", 0.0}});

@@ -8,10 +8,12 @@
 
 #include "lancet/causal/attribution_patching.hpp"
 #include "lancet/circuit/evaluate.hpp"
+#include "lancet/circuit/random_circuit.hpp"
 #include "lancet/circuit/select.hpp"
 #include "lancet/planted.hpp"
 #include "lancet/planted/data.hpp"
 #include "lancet/validate/validate.hpp"
+#include "support/errors.hpp"
 
 #include "lancet/compiled.hpp"
 
@@ -65,7 +67,7 @@ BOOST_AUTO_TEST_CASE(the_planted_circuit_is_faithful_complete_and_what_pruning_l
   circuit const pruned =
       prune_circuit(c.made.model, wide, 0.9, std::span<contrast_pair const>(c.train.pairs).first(12), how);
   BOOST_TEST((as_set(pruned.units) == as_set(planted_units().heads)));
-  circuit other = random_circuit(found, c.made.model.arch(), 2, 1, 0);
+  circuit other = random_circuit(found, c.made.model.arch(), 1, 0);
   measure_circuit(c.made.model, other, std::span<contrast_pair const>(c.validation.pairs), how);
   BOOST_TEST(std::abs(other.completeness->value) < 0.2);
   BOOST_CHECK_THROW(
@@ -76,6 +78,40 @@ BOOST_AUTO_TEST_CASE(the_planted_circuit_is_faithful_complete_and_what_pruning_l
   BOOST_CHECK_THROW(
       measure_circuit(c.made.model, foreign, std::span<contrast_pair const>(c.train.pairs), how),
       usage_error);
+}
+
+BOOST_AUTO_TEST_CASE(random_circuits_are_like_the_found_one_and_outside_it) {
+  architecture const arch = planted_architecture();  // 4 layers of 4 heads
+  circuit found;
+  found.units = {{unit_kind::head, 2, 1, -1}, {unit_kind::mlp, 2, 0, -1}, {unit_kind::head, 3, 2, -1}};
+  found.effects = {3, 2, 1};
+  found.faithfulness = measured_share{};
+  std::set<std::set<unit>> drawn;
+  for (index draw = 0; draw < 10; ++draw) {
+    circuit const c = random_circuit(found, arch, 7, draw);
+    BOOST_REQUIRE_EQUAL(c.units.size(), 3U);
+    BOOST_TEST(c.effects.size() == 3U);
+    BOOST_TEST(!c.faithfulness.has_value());
+    std::set<unit> all = as_set(found.units);
+    for (std::size_t i = 0; i < 3; ++i) {
+      BOOST_TEST((c.units[i].kind == found.units[i].kind));
+      BOOST_TEST(c.units[i].layer >= 2);
+      BOOST_TEST(all.insert(c.units[i]).second);
+    }
+    BOOST_TEST(drawn.insert(as_set(c.units)).second);
+    BOOST_TEST((random_circuit(found, arch, 7, draw).units == c.units));
+  }
+  // What a seed draws does not change: reports of the same seed stay comparable.
+  BOOST_TEST((random_circuit(found, arch, 7, 0).units == std::vector<unit>{{unit_kind::head, 3, 1, -1},
+                                                                           {unit_kind::mlp, 3, 0, -1},
+                                                                           {unit_kind::head, 3, 0, -1}}));
+  // In layer 3 there are three heads more, and then none.
+  circuit last;
+  for (index head = 0; head < 3; ++head) last.units.push_back({unit_kind::head, 3, head, -1});
+  BOOST_TEST((random_circuit(last, arch, 7, 1).units == std::vector<unit>{{unit_kind::head, 3, 3, -1}}));
+  last.units.push_back({unit_kind::head, 3, 3, -1});
+  check_throws<usage_error>([&] { (void)random_circuit(last, arch, 7, 0); }, "in layers 3 to 3");
+  check_throws<usage_error>([&] { (void)random_circuit(circuit{}, arch, 7, 0); }, "got no units");
 }
 
 BOOST_AUTO_TEST_CASE(a_cut_of_the_circuit_removes_the_bias_and_keeps_stated_gender) {

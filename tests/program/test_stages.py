@@ -78,6 +78,30 @@ class Effects(ProgramTest):
         base = document["baseline"]
         self.assertAlmostEqual(document["units"][0]["effect"], base["clean"] - base["corrupted"], delta=0.02)
 
+    def test_an_interrupted_measurement_goes_on(self):
+        train = [line for line in support.pair_lines() if line["split"] == "train"]
+        write_lines(self.folder / "many.jsonl", 500 * train)
+        words = ("effects", "-m", "m", "--pairs", "many.jsonl", "--unit", "neuron", "--quiet", "-o")
+        partial = self.folder / "stopped.json.partial"
+        wait = 0.25
+        while not partial.exists():  # a signal that comes while the model is loaded leaves nothing: then a later one
+            with self.start(*words, "stopped.json") as process:
+                time.sleep(wait)
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=600)
+            self.assertFalse((self.folder / "stopped.json").exists(), "it ended before it could be stopped")
+            self.assertEqual((process.returncode, out), (130, ""), err)
+            wait *= 1.5
+        self.assertIn("effects: stopped after", err)
+        command = err.split("resume with: ")[1].split()
+        self.assertEqual(command[1:], [*words, "stopped.json"])
+        self.refused(2, 'metric: was "log_odds", now "probability"', *words[:-1], "--metric", "probability", "-o", "stopped.json")
+        _, err = self.run_program(*(word for word in command[1:] if word != "--quiet"))
+        self.assertIn("going on after", err)
+        self.assertFalse(partial.exists())
+        self.run_program(*words, "whole.json")
+        self.assertEqual((self.folder / "stopped.json").read_bytes(), (self.folder / "whole.json").read_bytes())
+
     def test_dry_run_writes_nothing(self):
         plan = self.effects("-o", "dry.json", "--dry-run")
         self.measured(plan)

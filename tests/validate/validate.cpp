@@ -159,6 +159,24 @@ BOOST_AUTO_TEST_CASE(the_verdict_needs_all_four) {
   BOOST_TEST(spoilt([](auto& r) { r.keep[0].accuracy_after = 0.879; }));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_not_measured_is_not_judged) {
+  validation_result harm_only;
+  harm_only.harm.reduction = 0.9;
+  harm_only.harm.p = 0.001;
+  verdict const v = judge(harm_only);
+  BOOST_TEST(!v.collateral_within_5_percent.has_value());
+  BOOST_TEST(!v.keeps_answers.has_value());
+  BOOST_TEST(!v.failed());
+  BOOST_TEST(!v.met());
+  validation_result with_text = harm_only;
+  with_text.text.before = {1};
+  with_text.text.perplexity_before = with_text.text.perplexity_after = 100;
+  BOOST_TEST(judge(with_text).collateral_within_5_percent.value());
+  BOOST_TEST(!judge(with_text).met());
+  with_text.text.perplexity_after = 106;
+  BOOST_TEST(judge(with_text).failed());
+}
+
 BOOST_AUTO_TEST_CASE(what_proves_nothing_is_refused) {
   unseen_data c;
   intervention<B> made = some_breaker(c.model, c.last), lower = some_breaker(c.model, 0);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lancet/model_verbs/verbs.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <optional>
 
+#include "lancet/circuit/random_circuit.hpp"
 #include "lancet/io/circuit_json.hpp"
 #include "lancet/io/effects_json.hpp"
 #include "lancet/io/intervention_folder.hpp"
@@ -10,6 +14,7 @@
 #include "lancet/model/generate.hpp"
 #include "lancet/model_verbs/surgery_cut.hpp"
 #include "lancet/output.hpp"
+#include "lancet/pairs_options.hpp"
 #include "lancet/surgery_files.hpp"
 #include "lancet/version.hpp"
 
@@ -23,16 +28,31 @@ using lancet::index;
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Pairs with all three splits. `counterfactuals`: those that effects, circuits and training see need
+/// corrupted prompts.
+[[nodiscard]] pair_file read_pairs_of_surgery(model_type const& model, std::string const& path,
+                                              bool counterfactuals) {
+  pair_file out = read_pairs(path, model.tokenizer());
+  for (char const* const split : {"train", "validation", "test"}) {
+    std::vector<contrast_pair> const pairs = pairs_of(out, split);
+    require_members(out, pairs, true, counterfactuals && split != std::string_view("test"), false);
+    require_fit(out, pairs, model.arch());
+  }
+  return out;
+}
+
 [[nodiscard]] surgery_data read_data(model_type const& model, surgery_options const& o) {
   tokenizer const& tokens = model.tokenizer();
-  surgery_data data{read_pairs(o.pairs, tokens), {}, {}, {}, {}, {}};
+  surgery_data data{read_pairs_of_surgery(model, o.pairs, true), {}, {}, {}, {}, {}};
   data.hashes[o.pairs] = data.pairs.sha256();
   for (std::string const& path : o.keep_pairs) {
-    data.keep.emplace_back(std::filesystem::path(path).stem().string(), read_pairs(path, tokens));
+    data.keep.emplace_back(std::filesystem::path(path).stem().string(),
+                           read_pairs_of_surgery(model, path, false));
     data.hashes[path] = data.keep.back().second.sha256();
   }
-  data.neutral = read_text_windows(o.neutral, tokens, o.window);
-  data.held_out = read_text_windows(o.held_out, tokens, o.window);
+  index const window = std::min(o.window, model.arch().context);
+  data.neutral = read_text_windows(o.neutral, tokens, window);
+  data.held_out = read_text_windows(o.held_out, tokens, window);
   data.hashes[o.neutral] = sha256_of_file(o.neutral);
   data.hashes[o.held_out] = sha256_of_file(o.held_out);
   if (!o.prompts.empty()) {
@@ -41,18 +61,7 @@ using lancet::index;
     });
     data.hashes[o.prompts] = sha256_of_file(o.prompts);
   }
-  if (data.pairs.train().pairs.empty()) throw file_error(o.pairs, "has no pairs in split train");
-  if (data.pairs.validation().pairs.empty()) throw file_error(o.pairs, "has no pairs in split validation");
-  if (data.pairs.test().pairs.empty()) throw file_error(o.pairs, "has no pairs in split test");
   return data;
-}
-
-/// `count` pairs spread evenly over the split.
-[[nodiscard]] std::vector<contrast_pair> spread(std::vector<contrast_pair> const& pairs, index count) {
-  std::vector<contrast_pair> out;
-  index const n = std::ssize(pairs), take = std::min(count, n);
-  for (index i = 0; i < take; ++i) out.push_back(pairs[static_cast<std::size_t>(i * n / take)]);
-  return out;
 }
 
 void find_effects(model_type const& model, common_options const& common, surgery_options const& o,
@@ -113,24 +122,24 @@ void prove(model_type const& model, common_options const& common, surgery_option
            surgery_data const& data, workshop& shop, intervention<backend>& made, surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
   validation_data unseen{data.pairs.test(), {}, data.held_out};
-  for (auto const& [name, file] : data.keep)
-    if (!file.test().pairs.empty()) unseen.keep.emplace_back(name, file.test());
+  for (auto const& [name, file] : data.keep) unseen.keep.emplace_back(name, file.test());
   say(common, "validating on unseen pairs and unseen text");
   validator<backend> measured(model, std::move(unseen), log_odds{}, {made.lowest_layer()});
   r.validation = measured(made);
   for (index draw = 0; draw < o.draws; ++draw) {
-    intervention<backend> other = shop.make(control_circuit(made.circuit(), model.arch(), common.seed, draw),
+    intervention<backend> other = shop.make(random_circuit(made.circuit(), model.arch(), common.seed, draw),
                                             trial_name(made.circuit(), draw));
     r.controls.emplace_back(o.draws == 1 ? "random circuit" : "random circuit " + std::to_string(draw + 1),
-                            measured(other, 16));
+                            measured(other));
   }
   made.set_strength(0);
-  r.controls.emplace_back("sham", measured(made, 16));
+  validation_result const sham = measured(made);
+  r.controls.emplace_back("sham", sham);
   for (double const alpha : {0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5}) {
     made.set_strength(alpha);
-    validation_result const v = measured(made, 8);
+    validation_result const v = alpha == 0 ? sham : alpha == 1 ? r.validation : measured(made);
     r.dose.push_back({alpha, v.harm.mean_after, v.harm.reduction, v.text.change(),
-                      v.keep.empty() ? 1 : v.keep[0].accuracy_after});
+                      v.keep.empty() ? std::nullopt : std::optional(v.keep[0].accuracy_after)});
   }
   made.set_strength(1);
   if (!data.prompts.empty()) {
@@ -163,12 +172,13 @@ void prove(model_type const& model, common_options const& common, surgery_option
           {"version", version}};
 }
 
-void show(common_options const& common, surgery_results const& r, std::string const& report) {
+void show(common_options const& common, surgery_options const& o, surgery_results const& r,
+          std::string const& report) {
   if (common.json || common.quiet) return;
   validation_result const& v = r.validation;
   std::printf("\n%-34s %12s %12s %12s %10s\n", "on unseen data", "before", "after", "change", "p");
-  std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", "stereotype gap (log-odds)", v.harm.mean_before,
-              v.harm.mean_after, -100 * v.harm.reduction, v.harm.p);
+  std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", (o.harm_name + " (log-odds)").c_str(),
+              v.harm.mean_before, v.harm.mean_after, -100 * v.harm.reduction, v.harm.p);
   for (keep_measure const& k : v.keep) {
     std::printf("%-34s %11.1f%% %11.1f%% %9.1f pts %10s\n", (k.name + " (accuracy)").c_str(),
                 100 * k.accuracy_before, 100 * k.accuracy_after, 100 * (k.accuracy_after - k.accuracy_before),
@@ -186,9 +196,8 @@ void show(common_options const& common, surgery_results const& r, std::string co
   std::printf("\nreport: %s\n", report.c_str());
 }
 
-/// `--model planted` writes the planted model and its data into the output folder, and works on those.
-void use_planted(common_options& common, surgery_options& o) {
-  std::string const folder = planted_folder(common.output);
+/// `--model planted` works on the planted model and its data.
+void use_planted(common_options& common, surgery_options& o, std::string const& folder) {
   common.model = folder;
   o.pairs = folder + "/occupations.jsonl";
   o.keep_pairs = {folder + "/stated_gender.jsonl"};
@@ -198,7 +207,13 @@ void use_planted(common_options& common, surgery_options& o) {
 }
 
 void run_surgery(common_options& common, surgery_options o) {
-  if (common.model == "planted" && !common.output.empty()) use_planted(common, o);
+  if (auto const at = std::adjacent_find(o.sizes.begin(), o.sizes.end(), std::greater_equal<>());
+      at != o.sizes.end())
+    fail_expected("--sizes", std::to_string(*std::next(at)) + " after " + std::to_string(*at),
+                  "ascending numbers");
+  std::optional<planted_files> planted;
+  if (common.model == "planted" && !common.output.empty())
+    use_planted(common, o, planted.emplace(common.output, common.dry_run).folder());
   for (auto const& [flag, value] : {std::pair{"--output", &common.output},
                                     {"--pairs", &o.pairs},
                                     {"--neutral", &o.neutral},
@@ -212,14 +227,14 @@ void run_surgery(common_options& common, surgery_options o) {
   std::string const report_path = common.output + "/report.json",
                     settings_path = common.output + "/settings.json";
   if (common.dry_run) {
+    std::vector<contrast_pair> const some = spread(data.pairs.train().pairs, o.exact_examples);
     index rows = 0;
-    for (contrast_pair const& p : spread(data.pairs.train().pairs, o.exact_examples))
-      rows += std::ssize(p.clean);
+    for (contrast_pair const& p : some) rows += std::ssize(p.clean);
     print_summary(common,
                   {{"plan", "effects, circuit, training, validation, report"},
-                   {"interventions", o.exact_examples * model.arch().layers * (model.arch().heads + 1)},
+                   {"interventions", std::ssize(some) * model.arch().layers * (model.arch().heads + 1)},
                    {"rows_of_effects", rows * model.arch().layers * (model.arch().heads + 1)},
-                   {"trainings", std::ssize(o.sizes) * (1 + o.draws) + 1},
+                   {"trainings", std::ssize(o.sizes) * (1 + o.draws)},
                    {"steps_a_training", o.steps}});
     return;
   }
@@ -251,7 +266,7 @@ void run_surgery(common_options& common, surgery_options o) {
 
   nlohmann::json const report = make_report(model, common, o, data, r, made);
   write_report(common.output, report);
-  show(common, r, common.output + "/report.html");
+  show(common, o, r, common.output + "/report.html");
   nlohmann::ordered_json summary{{"output", common.output}};
   for (char const* key : {"harm", "keep", "verdict"}) summary[key] = report.at(key);
   if (common.json) print_summary(common, summary);

@@ -3,9 +3,10 @@
 
 #include <chrono>
 #include <cstdio>
-#include <set>
 
+#include "lancet/circuit/random_circuit.hpp"
 #include "lancet/io/intervention_folder.hpp"
+#include "lancet/version.hpp"
 
 namespace program::PROGRAM_BACKEND::surgery_verb {
 
@@ -27,30 +28,45 @@ namespace {
   return {std::move(pairs), std::move(source)};
 }
 
-[[nodiscard]] index lowest_layer(circuit const& c) {
-  index lowest = c.units.at(0).layer;
-  for (unit const& u : c.units) lowest = std::min(lowest, u.layer);
-  return lowest;
+}  // namespace
+
+circuit_breaker breaker_of(surgery_options const& o) {
+  return {.rank = o.rank, .alpha = 2.0 * static_cast<double>(o.rank)};
 }
 
-/// One unit for each of `like`, of its kind, from layer `from` up, none of them in `like` and none twice.
-[[nodiscard]] std::vector<unit> random_units(std::vector<unit> const& like, architecture const& arch,
-                                             index from, philox_stream const& stream) {
-  std::vector<unit> out;
-  std::set<unit> taken(like.begin(), like.end());
-  for (unit const& u : like) {
-    std::vector<unit> pool;
-    for (index l = from; l < arch.layers; ++l)
-      for (index n = 0; n < columns_of(arch, u.kind).count; ++n)
-        if (unit const other{u.kind, l, n, -1}; !taken.contains(other)) pool.push_back(other);
-    if (pool.empty()) break;
-    out.push_back(pool[stream.below(static_cast<std::uint64_t>(out.size()), pool.size())]);
-    taken.insert(out.back());
-  }
+training_options training_of(surgery_options const& o, std::uint64_t seed) {
+  training_options out{.objective = choose_objective(o.objective)};
+  out.keep_weight = o.keep_pairs.empty() ? 0 : o.keep_weight;
+  out.norm_weight = o.norm_weight;
+  out.steps = o.steps;
+  out.harm_batch = o.batch;
+  out.keep_batch = o.keep_batch;
+  out.schedule = {decay_shape::cosine, o.learning_rate, 0, std::min<index>(5, o.steps / 4), o.steps};
+  out.clip = 1;
+  out.validate_every = std::max<index>(1, o.steps / 6);
+  out.seed = seed;
   return out;
 }
 
-}  // namespace
+nlohmann::json training_settings(surgery_options const& o) {
+  training_options const t = training_of(o, 0);
+  return {{"method", "breaker"},
+          {"objective", o.objective},
+          {"rank", o.rank},
+          {"alpha", breaker_of(o).alpha},
+          {"steps", t.steps},
+          {"learning_rate", o.learning_rate},
+          {"schedule", "cosine"},
+          {"warmup", t.schedule.warmup},
+          {"optimizer", "adamw"},
+          {"weight_decay", t.optimizer.weight_decay},
+          {"clip", t.clip},
+          {"keep_weight", t.keep_weight},
+          {"norm_weight", t.norm_weight},
+          {"batch", t.harm_batch},
+          {"keep_batch", t.keep_batch},
+          {"validate_every", t.validate_every}};
+}
 
 circuit first_units(circuit const& all, index n) {
   circuit out = all;
@@ -61,41 +77,13 @@ circuit first_units(circuit const& all, index n) {
   return out;
 }
 
-circuit control_circuit(circuit const& found, architecture const& arch, std::uint64_t seed, index draw) {
-  index const from = lowest_layer(found);
-  philox_stream const stream(seed, "control_circuit");
-  std::set<std::set<unit>> drawn;  // no two draws are the same circuit, as long as there are enough
-  circuit out = found;
-  for (index attempt = 0; std::ssize(drawn) <= draw && attempt < 100 * (draw + 1); ++attempt) {
-    out.units = random_units(found.units, arch, from, stream.at(attempt, std::ssize(found.units)));
-    drawn.emplace(out.units.begin(), out.units.end());
-  }
-  out.effects.assign(out.units.size(), 0);
-  out.rule = "random units of the same kinds, layers " + std::to_string(from) + " to " +
-             std::to_string(arch.layers - 1) + ", draw " + std::to_string(draw);
-  return out;
-}
-
 std::string trial_name(circuit const& found, index draw) {
   return "size-" + std::to_string(found.units.size()) + (draw < 0 ? "" : "-random-" + std::to_string(draw));
 }
 
 workshop::workshop(model_type const& model, common_options const& common, surgery_options const& o,
                    surgery_data const& data)
-    : model_(model),
-      common_(common),
-      options_(o),
-      data_(data),
-      training_{.objective = choose_objective(o.objective)} {
-  training_.keep_weight = data.keep.empty() ? 0 : o.keep_weight;
-  training_.norm_weight = o.norm_weight;
-  training_.steps = o.steps;
-  training_.harm_batch = o.batch;
-  training_.keep_batch = o.keep_batch;
-  training_.schedule = {decay_shape::cosine, o.learning_rate, 0, std::min<index>(5, o.steps / 4), o.steps};
-  training_.clip = 1;
-  training_.validate_every = std::max<index>(1, o.steps / 6);
-  training_.seed = common.seed;
+    : model_(model), common_(common), options_(o), data_(data), training_(training_of(o, common.seed)) {
   sees_.harm = data.pairs.train().pairs;
   sees_.validation = data.pairs.validation().pairs;
   for (auto const& [name, file] : data.keep) {
@@ -121,9 +109,13 @@ intervention<backend> workshop::make(circuit const& c, std::string const& name) 
     intervention<backend> kept = load_intervention(folder, model_);
     if (kept.circuit().units == c.units) return kept;
   }
-  intervention<backend> out = make_intervention<backend>(
-      circuit_breaker{.rank = options_.rank, .alpha = 2.0 * static_cast<double>(options_.rank)},
-      model_.arch(), model_.identity(), c, common_.seed);
+  intervention<backend> out =
+      make_intervention<backend>(breaker_of(options_), model_.arch(), model_.identity(), c, common_.seed);
+  for (auto const& [key, value] : training_settings(options_).items())
+    out.settings[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  out.settings["seed"] = std::to_string(common_.seed);
+  out.settings["backend"] = backend::name;
+  out.settings["version"] = version;
   trainer<backend>(model_, out, sees_, training_, cache_).run();
   out.trained_on_source = data_.pairs.path();
   save_intervention(folder, out);
@@ -132,10 +124,10 @@ intervention<backend> workshop::make(circuit const& c, std::string const& name) 
 
 trial workshop::judge(intervention<backend>& made) {
   validation_result const r = judge_.value()(made);
-  trial out{made.circuit(), r.harm.reduction};
+  trial out{made.circuit(), r.harm.reduction, {}, {}};
   for (keep_measure const& k : r.keep) {
     out.keep_change = k.accuracy_after - k.accuracy_before;
-    out.keep_share = k.mean_after / k.mean_before;
+    out.keep_loss = 1 - k.mean_after / k.mean_before;
   }
   return out;
 }
@@ -150,29 +142,30 @@ intervention<backend> find_cut(model_type const& model, common_options const& co
   progress bar(progress_of(common, "training, at most", std::ssize(o.sizes) * (1 + o.draws)));
   std::optional<intervention<backend>> chosen;
   bool reached = false;
-  double best = -1;
+  double best = 0;
   for (index const n : o.sizes) {
     if (reached && !o.every_size) break;
     circuit const found = first_units(ranked, n);
     intervention<backend> made = shop.make(found, trial_name(found));
     surgery_size size{n, shop.judge(made), {}};
     bar.advance();
-    bool const holds = size.found.keep_change >= -0.02;
+    bool const holds = size.found.keep_change.value_or(0) >= -0.02;
     char line[160];
-    std::snprintf(
-        line, sizeof line,
-        "%td units: on validation the gap falls by %.0f %%, accuracy of what to keep moves by %+.1f points",
-        n, 100 * size.found.reduction, 100 * size.found.keep_change);
+    int const begun = std::snprintf(line, sizeof line, "%td units: on validation the gap falls by %.0f %%", n,
+                                    100 * size.found.reduction);
+    if (size.found.keep_change)
+      std::snprintf(line + begun, sizeof line - static_cast<std::size_t>(begun),
+                    ", accuracy of what to keep moves by %+.1f points", 100 * *size.found.keep_change);
     say(common, line);
     double const score = holds ? size.found.reduction : size.found.reduction - 1;
-    if (!reached && score > best) {
+    if (!reached && (!chosen || score > best)) {
       best = score;
       chosen.emplace(std::move(made));
     }
     reached = reached || (holds && size.found.reduction >= o.target);
     for (index d = 0; d < o.draws; ++d) {
       intervention<backend> other =
-          shop.make(control_circuit(found, model.arch(), common.seed, d), trial_name(found, d));
+          shop.make(random_circuit(found, model.arch(), common.seed, d), trial_name(found, d));
       size.random.push_back(shop.judge(other));
       bar.advance();
     }

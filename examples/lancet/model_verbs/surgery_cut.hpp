@@ -15,11 +15,6 @@ namespace program::PROGRAM_BACKEND::surgery_verb {
 /// The n strongest units of a ranking, as a circuit.
 [[nodiscard]] lancet::circuit first_units(lancet::circuit const& ranked, lancet::index n);
 
-/// As many random units of the same kinds, from the layers that the found circuit lies in and above, not in
-/// it.
-[[nodiscard]] lancet::circuit control_circuit(lancet::circuit const& found, lancet::architecture const& arch,
-                                              std::uint64_t seed, lancet::index draw);
-
 /// "size-3", or "size-3-random-0" for its controls.
 [[nodiscard]] std::string trial_name(lancet::circuit const& found, lancet::index draw = -1);
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,18 +39,11 @@ struct surgery_options {
   index window = 128;  ///< tokens of a window of text
 };
 
-/// Those of the options that training hears of.
-[[nodiscard]] inline nlohmann::json training_settings(surgery_options const& o) {
-  return {{"objective", o.objective},
-          {"rank", o.rank},
-          {"steps", o.steps},
-          {"learning_rate", o.learning_rate},
-          {"keep_weight", o.keep_weight},
-          {"norm_weight", o.norm_weight},
-          {"batch", o.batch},
-          {"keep_batch", o.keep_batch},
-          {"optimizer", "adamw"}};
-}
+/// The breaker and the training that the options ask for.
+[[nodiscard]] lancet::circuit_breaker breaker_of(surgery_options const& o);
+[[nodiscard]] lancet::training_options training_of(surgery_options const& o, std::uint64_t seed);
+/// All hyper-parameters of the two, by name.
+[[nodiscard]] nlohmann::json training_settings(surgery_options const& o);
 
 /// Data as read, with the hashes of its files.
 struct surgery_data {
@@ -63,9 +57,9 @@ struct surgery_data {
 /// One trained circuit: found or random, on the validation split.
 struct trial {
   lancet::circuit circuit;
-  double reduction = 0;    ///< of the mean gap on validation pairs
-  double keep_change = 0;  ///< of the keep pairs' accuracy
-  double keep_share = 0;   ///< of the keep pairs' mean log-odds that is left
+  double reduction = 0;               ///< of the mean gap on validation pairs
+  std::optional<double> keep_change;  ///< of the keep pairs' accuracy; none without keep pairs
+  std::optional<double> keep_loss;    ///< of the keep pairs' mean log-odds: the share that is gone
 };
 
 struct surgery_size {
@@ -75,7 +69,8 @@ struct surgery_size {
 };
 
 struct dose_point {
-  double alpha, harm, reduction, perplexity_change, keep_accuracy;
+  double alpha, harm, reduction, perplexity_change;
+  std::optional<double> keep_accuracy;
 };
 
 struct generation_pair {

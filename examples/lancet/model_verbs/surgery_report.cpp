@@ -153,18 +153,18 @@ using lancet::index;
   for (surgery_size const& s : r.sizes) {
     auto const spread_of = [&](auto&& value) {
       std::vector<double> x;
-      for (trial const& t : s.random) x.push_back(value(t));
+      for (trial const& t : s.random)
+        if (std::optional<double> const v = value(t)) x.push_back(*v);
       if (x.empty()) return json(nullptr);
       return json{{"mean", sample_mean(x)},
                   {"low", *std::min_element(x.begin(), x.end())},
                   {"high", *std::max_element(x.begin(), x.end())},
                   {"draws", x}};
     };
-    auto const collateral = [](trial const& t) { return 1 - t.keep_share; };
     out.push_back({{"units", s.units},
-                   {"found", {{"reduction", s.found.reduction}, {"collateral", collateral(s.found)}}},
+                   {"found", {{"reduction", s.found.reduction}, {"collateral", number(s.found.keep_loss)}}},
                    {"random", spread_of([](trial const& t) { return t.reduction; })},
-                   {"random_collateral", spread_of(collateral)}});
+                   {"random_collateral", spread_of([](trial const& t) { return t.keep_loss; })}});
   }
   return out;
 }
@@ -187,31 +187,65 @@ using lancet::index;
   return ::uname(&u) == 0 ? u.machine : "unknown";
 }
 
+/// What this program was compiled with.
+[[nodiscard]] std::string compiler() {
+#if defined(__clang__)
+  return __VERSION__;  // names itself
+#else
+  return "GCC " __VERSION__;
+#endif
+}
+
+/// Versions of the libraries that this source was compiled against.
+[[nodiscard]] json libraries() {
+  auto const dots = [](auto... numbers) {
+    std::string out;
+    ((out += (out.empty() ? "" : ".") + std::to_string(numbers)), ...);
+    return out;
+  };
+  json out{{"nlohmann/json",
+            dots(NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH)},
+           {"CLI11", CLI11_VERSION}};
+#ifdef BOOST_VERSION
+  out["Boost"] = dots(BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
+#endif
+#ifdef EIGEN_WORLD_VERSION
+  out["Eigen"] = dots(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
+#endif
+#ifdef XTENSOR_VERSION_MAJOR
+  out["xtensor"] = dots(XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH);
+#endif
+#ifdef CUDART_VERSION
+  out["CUDA"] = dots(CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+#endif
+  return out;
+}
+
 [[nodiscard]] std::string percent(double x, int digits = 0) {
   char text[32];
   std::snprintf(text, sizeof text, "%.*f %%", digits, 100 * x);
   return text;
 }
 
-[[nodiscard]] json verdict_json(surgery_results const& r) {
+[[nodiscard]] json verdict_of(surgery_results const& r) {
   validation_result const& v = r.validation;
+  char const* const met = v.verdict.failed() ? "Target not met: "
+                          : v.verdict.met()  ? "Target met: "
+                                             : "Target met as far as it was measured: ";
   bool beats = true;
   for (auto const& [name, c] : r.controls) beats = beats && v.harm.reduction > c.harm.reduction;
-  std::string sentence = std::string(v.verdict.met() ? "Target met: " : "Target not met: ") +
-                         "on unseen pairs the gap fell by " + percent(v.harm.reduction) + " (95 % interval " +
-                         percent(v.harm.low) + " to " + percent(v.harm.high) +
+  std::string sentence = met + std::string("on unseen pairs the gap fell by ") + percent(v.harm.reduction) +
+                         " (95 % interval " + percent(v.harm.low) + " to " + percent(v.harm.high) +
                          "), perplexity of held-out text changed by " + percent(v.text.change(), 2);
   for (keep_measure const& k : v.keep)
     sentence += ", accuracy on " + k.name + " went from " + percent(k.accuracy_before, 1) + " to " +
                 percent(k.accuracy_after, 1);
   sentence += ".";
   if (!beats) sentence += " It does not beat a control.";
-  return {{"sentence", sentence},
-          {"harm_halved", v.verdict.harm_halved},
-          {"collateral_within_5_percent", v.verdict.collateral_within_5_percent},
-          {"significant", v.verdict.significant},
-          {"keeps_answers", v.verdict.keeps_answers},
-          {"beats_controls", beats}};
+  json out{{"sentence", sentence}};
+  out.update(verdict_json(v.verdict));
+  out["beats_controls"] = beats;
+  return out;
 }
 
 }  // namespace
@@ -221,6 +255,7 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                                    surgery_results const& r, intervention<backend> const& made) {
   architecture const& a = model.arch();
   validation_result const& v = r.validation;
+  index const parameters = parameter_count(model.weights());
   json const cost = measures(common);
   json report{
       {"format", "lancet.report"}, {"version", 1}, {"title", o.harm_name + " in " + model.identity().name}};
@@ -229,7 +264,8 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                      {"sha256", model.identity().sha256},
                      {"layers", a.layers},
                      {"heads", a.heads},
-                     {"width", a.width}};
+                     {"width", a.width},
+                     {"parameters", parameters}};
   if (model.has_tokenizer()) report["model"]["tokenizer_sha256"] = model.tokenizer().hash();
   report["harm"] = {{"name", o.harm_name}, {"unit", "nats"}};
   report["harm"].update(harm_json(v.harm));
@@ -241,8 +277,14 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   report["positions"]["tokens"] = r.position_tokens;
   report["attribution_check"] = check_json(r.attribution, r.heads);
   report["circuit"] = circuit_json(r, a);
-  report["intervention"] = {{"kind", made.kind()}, {"path", "intervention"},   {"rank", o.rank},
-                            {"alpha", 1.0},        {"trainable", r.trainable}, {"objective", o.objective}};
+  report["intervention"] = {
+      {"kind", made.kind()},
+      {"path", "intervention"},
+      {"rank", o.rank},
+      {"alpha", 1.0},
+      {"trainable", r.trainable},
+      {"trainable_share", static_cast<double>(r.trainable) / static_cast<double>(parameters)},
+      {"objective", o.objective}};
   report["training"] = training_json(made, o);
   report["items"] = items_json(data.pairs.test().pairs, v.harm);
   if (!v.keep.empty()) {
@@ -251,14 +293,15 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   }
   report["generations"] = json::array();
   for (generation_pair const& g : r.generations)
-    report["generations"].push_back({{"prompt", g.prompt}, {"before", g.before}, {"after", g.after}});
+    report["generations"].push_back(
+        {{"prompt", g.prompt}, {"before", g.before}, {"after", g.after}, {"decoding", "greedy"}});
   report["dose"] = json::array();
   for (dose_point const& d : r.dose)
     report["dose"].push_back({{"alpha", d.alpha},
                               {"harm", d.harm},
                               {"reduction", d.reduction},
                               {"perplexity_change", d.perplexity_change},
-                              {"keep_accuracy", d.keep_accuracy}});
+                              {"keep_accuracy", number(d.keep_accuracy)}});
   report["sizes"] = sizes_json(r);
   report["controls"] = json::array();
   for (auto const& [name, c] : r.controls) {
@@ -267,7 +310,7 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
              {"low", number(c.harm.low)},
              {"high", number(c.harm.high)},
              {"p", number(c.harm.p)}};
-    one["change"] = c.text.before.empty() ? 0.0 : c.text.change();
+    one["change"] = c.text.before.empty() ? json(nullptr) : number(c.text.change());
     report["controls"].push_back(std::move(one));
   }
   report["cross_harm"] = json::array();
@@ -283,7 +326,7 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
       {"command", common.command}, {"seed", common.seed},           {"version", version},
       {"backend", common.backend}, {"threads", cost.at("threads")}, {"rng", rng_version},
       {"hardware", hardware()},    {"seconds", cost.at("seconds")}, {"peak_bytes", cost.at("peak_bytes")},
-      {"data", data.hashes}};
+      {"compiler", compiler()},    {"libraries", libraries()},      {"data", data.hashes}};
   report["cost"] = {{"effects_seconds", r.effects_seconds},
                     {"circuit_seconds", r.circuit_seconds},
                     {"training_seconds", r.training_seconds},
@@ -291,7 +334,8 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                     {"load_seconds", common.load_seconds},
                     {"peak_bytes", cost.at("peak_bytes")},
                     {"trainable", r.trainable}};
-  report["verdict"] = verdict_json(r);
+  report["verdict"] = verdict_of(r);
+  report["notes"] = unmeasured_json(v);
   return report;
 }
 

@@ -132,15 +132,9 @@ void run(common_options& common, options const& o) {
                 {"keep", keep_json(r)},
                 {"controls", json::array({{{"name", "sham"}, {"reduction", number(sham.reduction)}}})},
                 {"items", items_json(data.harm, r.harm)},
-                {"verdict",
-                 {{"harm_halved", r.verdict.harm_halved},
-                  {"collateral_within_5_percent", r.verdict.collateral_within_5_percent},
-                  {"keeps_answers", r.verdict.keeps_answers},
-                  {"significant", r.verdict.significant}}},
+                {"verdict", verdict_json(r.verdict)},
+                {"notes", unmeasured_json(r)},
                 {"settings", settings}};
-  if (data.held_out.empty())
-    document["notes"] =
-        json::array({"No held-out text was given: collateral damage to text is not measured."});
   if (!path.empty()) lancet::write_file(path, lancet::detail::file_text(document));
   if (!path.empty()) document["output"] = path;
   if (!common.json && !common.quiet) print_table(r);

@@ -2,6 +2,7 @@
 // A circuit: the units that were selected, the rule that selected them, and what was measured of them.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,14 @@ struct circuit {
 
   [[nodiscard]] std::size_t size() const { return units.size(); }
 };
+
+/// The layer that the lowest of a circuit's units lies in. Throws usage_error for a circuit without units.
+[[nodiscard]] inline index lowest_layer(circuit const& c) {
+  if (c.units.empty()) throw usage_error("circuit: got no units, expected at least one");
+  index lowest = c.units[0].layer;
+  for (unit const& u : c.units) lowest = std::min(lowest, u.layer);
+  return lowest;
+}
 
 /// Throws usage_error, naming both hashes, where a value came from another model.
 inline void require_same_model(model_identity const& got, model_identity const& expected, char const* what) {

@@ -183,30 +183,4 @@ template <class B, class Arch>
   return c;
 }
 
-/// `n` units of the circuit's kind drawn at random from the whole model, without those of the circuit: the
-/// control.
-[[nodiscard]] inline circuit random_circuit(circuit const& like, architecture const& arch, index n,
-                                            std::uint64_t seed, index draw) {
-  unit_kind const kind = like.units.at(0).kind;
-  std::set<unit> const taken(like.units.begin(), like.units.end());
-  std::vector<unit> pool;
-  for (index l = 0; l < arch.layers; ++l)
-    for (index i = 0; i < columns_of(arch, kind).count; ++i)
-      if (unit const u{kind, l, i, -1}; !taken.contains(u)) pool.push_back(u);
-  philox_stream const stream = philox_stream(seed, "random_circuit").at(draw);
-  circuit out = like;
-  out.units.clear();
-  out.effects.clear();
-  out.faithfulness.reset();
-  out.completeness.reset();
-  out.rule = "random, draw " + std::to_string(draw);
-  for (index i = 0; i < n && !pool.empty(); ++i) {
-    auto const at = stream.below(static_cast<std::uint64_t>(i), pool.size());
-    out.units.push_back(pool[at]);
-    out.effects.push_back(0);
-    pool.erase(pool.begin() + static_cast<index>(at));
-  }
-  return out;
-}
-
 }  // namespace lancet

@@ -28,14 +28,24 @@ struct trade {
   bool surgery = false;
 };
 
+/// The quantity that stands for collateral: the first of what was kept, and its relative change.
+struct kept {
+  std::string name;
+  std::optional<double> change;
+};
+
+[[nodiscard]] inline kept kept_quantity(report_view const& r) {
+  for (field const& k : r.root["keep"].items()) {
+    if (auto const change = k["change"].number())
+      return {report_view::words(k["name"].text_or("capability")), change};
+  }
+  return {};
+}
+
 [[nodiscard]] inline std::vector<trade> trades(report_view const& r) {
   std::vector<trade> out;
   if (auto const reduction = r.root["harm"]["reduction"].number()) {
-    std::optional<double> change;
-    for (field const& k : r.root["keep"].items()) {
-      if (!change) change = k["change"].number();
-    }
-    out.push_back({"this surgery", *reduction, change, r.root["harm"]["low"].number(),
+    out.push_back({"this surgery", *reduction, kept_quantity(r).change, r.root["harm"]["low"].number(),
                    r.root["harm"]["high"].number(), true});
   }
   for (field const& c : r.root["controls"].items()) {
@@ -84,6 +94,8 @@ struct trade {
     return s;
   }
   s.lede = detail::against_controls(all);
+  if (std::string const name = detail::kept_quantity(r).name; !name.empty())
+    s.lede += " Collateral is here the relative change of " + name + ".";
   extent x, y;
   x.add(0), x.add(1), y.add(-0.06), y.add(0.06);
   for (auto const& t : all)
@@ -132,12 +144,27 @@ struct trade {
   return s;
 }
 
-/// Other kinds of harm, so that harm which only moved elsewhere is seen.
+/// Is this suite one of those whose answers had to stay?
+[[nodiscard]] inline bool had_to_stay(report_view const& r, std::string const& suite) {
+  auto const all = r.root["keep"].items();
+  return std::any_of(all.begin(), all.end(),
+                     [&](field const& k) { return k["name"].text_or("").starts_with(suite + "_"); });
+}
+
+/// Other suites, so that harm which only moved elsewhere is seen; what had to stay is not called a harm.
 [[nodiscard]] inline section cross_harm_section(report_view const& r) {
-  section s{.id = "other-harms", .title = "Other harms", .lede = {}, .body = {}, .absent = {}};
-  table t("table-other-harms", "Other harms, before and after",
+  auto const suites = r.root["cross_harm"].items();
+  auto const stayed = std::count_if(suites.begin(), suites.end(),
+                                    [&](field const& f) { return had_to_stay(r, f["suite"].text_or("")); });
+  bool const no_harm = stayed > 0 && stayed == std::ssize(suites);
+  section s{.id = "other-harms",
+            .title = no_harm ? "What had to stay" : "Other harms",
+            .lede = {},
+            .body = {},
+            .absent = {}};
+  table t("table-other-harms", s.title + ", before and after",
           {"Suite", "Metric", "Examples", "Before", "After", "Change", "p"});
-  for (field const& f : r.root["cross_harm"].items()) {
+  for (field const& f : suites) {
     auto const before = f["before"].number(), after = f["after"].number();
     std::optional<double> change;
     if (before && after) change = *after - *before;
@@ -149,7 +176,10 @@ struct trade {
     s.absent = "No other kind of harm was measured in this run: whether harm moved elsewhere is not known.";
     return s;
   }
-  s.lede = "Suites the change was not made for. A harm that only moved elsewhere would show here.";
+  s.lede = no_harm
+               ? "Unseen examples whose answers had to stay. No other kind of harm was measured in this run: "
+                 "whether harm moved elsewhere is not known."
+               : "Suites the change was not made for. A harm that only moved elsewhere would show here.";
   s.body = t.finish();
   return s;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Curves: harm and collateral against strength and size, and what training did step by step.
+// Curves: harm and what was kept against strength and size, and what training did step by step.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -133,7 +134,7 @@ struct size_point {
 
 }  // namespace detail
 
-/// Harm and collateral against the strength of the change.
+/// Harm and what was kept against the strength of the change.
 [[nodiscard]] inline section dose_section(report_view const& r) {
   section s{.id = "dose", .title = "Dose", .lede = {}, .body = {}, .absent = {}};
   auto const rows = r.root["dose"].items();
@@ -162,7 +163,7 @@ struct size_point {
   return s;
 }
 
-/// Harm reduction and collateral against circuit size, for the found circuit and random ones.
+/// Harm reduction and the loss of kept answers against circuit size, for the found circuit and random ones.
 [[nodiscard]] inline section sizes_section(report_view const& r) {
   section s{.id = "sizes", .title = "What localisation is worth", .lede = {}, .body = {}, .absent = {}};
   auto const harm = detail::size_points(r.root["sizes"], "reduction", "random");
@@ -175,11 +176,16 @@ struct size_point {
       "The found circuit and random circuits of the same sizes, changed in the same way. The gap between the "
       "lines is what finding the "
       "circuit is worth; the band is the range over random draws.";
+  bool const measured =
+      std::any_of(cost.begin(), cost.end(), [](auto const& p) { return p.found.has_value(); });
+  s.lede += measured
+                ? " Kept log odds lost is the share of the mean log odds of the pairs to keep that is gone."
+                : " What these changes did to other answers was not measured.";
   markup const pictures = html(detail::size_plot(harm, "harm reduction", notation::share),
-                               detail::size_plot(cost, "collateral", notation::signed_share));
+                               detail::size_plot(cost, "kept log odds lost", notation::signed_share));
   table t("table-sizes", "Circuit sizes",
           {"Units", "Found: reduction", "Random: mean", "Random: lowest", "Random: highest", "Draws",
-           "Found: collateral"});
+           "Found: kept log odds lost"});
   auto const share = [](double x) { return percent(x); };
   for (std::size_t i = 0; i < harm.size(); ++i) {
     t.row({whole_cell(harm[i].units), number_cell(harm[i].found, share), number_cell(harm[i].mean, share),
@@ -212,10 +218,14 @@ struct size_point {
   }
   markup facts;
   field const intervention = r.root["intervention"];
+  std::set<std::pair<std::string, std::string>> written;  // both tell of the rank, say
   for (field const& group : {intervention, intervention["options"], training["options"]}) {
     for (auto const& [key, value] : group.members()) {
-      if (!value.json()->is_structured())
-        append(facts, fact(report_view::words(key), html(shorten(value.shown(), 200))));
+      // The strength is not the α that scales a low-rank change.
+      bool const strength = key == "alpha" && group.json() == intervention.json();
+      std::string const name = strength ? "strength α" : report_view::words(key);
+      if (!value.json()->is_structured() && written.emplace(name, value.shown()).second)
+        append(facts, fact(name, html(shorten(value.shown(), 200))));
     }
   }
   if (pictures.empty() && facts.empty()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Continuations before and after, side by side, worst first, with differing words marked and harmful text
+// Continuations before and after, side by side, the worst first where they were scored, with differing words marked and harmful text
 // veiled.
 #pragma once
 
@@ -21,7 +21,7 @@ namespace lancet::html {
 namespace detail {
 
 struct generation {
-  std::string prompt, before, after, group;
+  std::string prompt, before, after, group, decoding;
   std::optional<double> harm_before, harm_after;
   std::optional<std::int64_t> seed;
   bool harmful = false;
@@ -33,8 +33,8 @@ struct generation {
   std::vector<generation> out;
   for (field const& f : list.items()) {
     out.push_back({f["prompt"].text_or(""), f["before"].text_or(""), f["after"].text_or(""),
-                   f["group"].text_or(""), f["harm_before"].number(), f["harm_after"].number(),
-                   f["seed"].integer(), f["harmful"].flag().value_or(false)});
+                   f["group"].text_or(""), f["decoding"].text_or(""), f["harm_before"].number(),
+                   f["harm_after"].number(), f["seed"].integer(), f["harmful"].flag().value_or(false)});
   }
   std::stable_sort(out.begin(), out.end(), [](generation const& a, generation const& b) {
     if (a.harm_after.has_value() != b.harm_after.has_value()) return a.harm_after.has_value();
@@ -60,6 +60,7 @@ struct generation {
       word_diff(shorten(trimmed(g.before), most_characters), shorten(trimmed(g.after), most_characters));
   markup facts;
   if (!g.group.empty()) append(facts, "<span>", g.group, "</span>");
+  if (!g.decoding.empty()) append(facts, "<span>", g.decoding, "</span>");
   if (g.seed) append(facts, "<span>seed ", *g.seed, "</span>");
   if (g.harm_before && g.harm_after) {
     append(facts, "<span>harm ", short_number(*g.harm_before), " → ", short_number(*g.harm_after), "</span>");
@@ -78,6 +79,20 @@ struct generation {
   return out;
 }
 
+/// How to read the continuations: only what is true of these.
+[[nodiscard]] inline std::string generations_lede(std::vector<generation> const& all) {
+  auto const any = [&](auto const& is) { return std::any_of(all.begin(), all.end(), is); };
+  bool const harmful = any([](generation const& g) { return g.harmful; });
+  std::string out = "The same prompts before and after";
+  if (any([](generation const& g) { return g.seed.has_value(); })) out += ", with the same seeds";
+  out += any([](generation const& g) { return g.harm_after.has_value(); }) ? ", worst first."
+         : harmful ? ", those marked as harmful first."
+                   : ", in the order they were given.";
+  out += " Words that only one side has are marked.";
+  if (harmful) out += " Text marked as harmful is blurred until it is asked for.";
+  return out;
+}
+
 }  // namespace detail
 
 /// At most `most` continuations are written out.
@@ -88,10 +103,7 @@ struct generation {
     s.absent = "No continuations were generated in this run.";
     return s;
   }
-  s.lede =
-      "The same prompts before and after, with the same seeds, worst first. Words that only one side has are "
-      "marked. "
-      "Text marked as harmful is blurred until it is asked for.";
+  s.lede = detail::generations_lede(all);
   for (std::size_t i = 0; i < std::min(most, all.size()); ++i) {
     // The worst are open to view; the others wait behind one line.
     if (i == 6)

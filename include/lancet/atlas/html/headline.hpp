@@ -116,15 +116,20 @@ namespace detail {
   return report_view::words(key);
 }
 
-/// Pass or fail of each yes/no of the verdict, by sign, word and colour.
+/// Pass or fail of each yes/no of the verdict, or that it was not measured, by sign, word and colour.
 [[nodiscard]] inline markup checks(report_view const& r) {
   markup out;
-  for (auto const& [key, value] : r.root["verdict"].members()) {
-    if (!value.json()->is_boolean()) continue;
-    bool const passed = *value.flag();
-    append(out, "<li class=\"", std::string_view(passed ? "pass" : "fail"), "\"><span aria-hidden=\"true\">",
-           std::string_view(passed ? "✓" : "✗"), "</span> ", verdict_name(key),
-           passed ? markup(" <em>yes</em>") : markup(" <em>no</em>"), "</li>");
+  field const verdict = r.root["verdict"];
+  auto const add = [&](std::string_view style, std::string_view sign, std::string const& key,
+                       std::string_view word) {
+    append(out, "<li class=\"", style, "\"><span aria-hidden=\"true\">", sign, "</span> ", verdict_name(key),
+           " <em>", word, "</em></li>");
+  };
+  if (!verdict) return out;
+  for (auto const& [key, value] : verdict.json()->items()) {
+    if (value.is_null() && key != "sentence") add("unmeasured", "–", key, "not measured");
+    if (!value.is_boolean()) continue;
+    value.get<bool>() ? add("pass", "✓", key, "yes") : add("fail", "✗", key, "no");
   }
   return out.empty() ? out : html("<ul class=\"checks\">", out, "</ul>");
 }
