@@ -43,6 +43,11 @@ json keep_json(lancet::validation_result const& r) {
     json& odds = add(k.name + "_log_odds", k.before.size(), k.mean_before, k.mean_after);
     odds["unit"] = "nats";
     odds["p"] = number(k.p);
+    lancet::paired_measure const& l = k.likelihood;
+    json& likelihood = add(k.name + "_log_likelihood", l.before.size(), l.mean_before, l.mean_after);
+    likelihood["change"] = nullptr;  // of a negative number, a relative one reads the wrong way round
+    likelihood["unit"] = "nats";
+    likelihood["p"] = number(l.p);
   }
   return out;
 }

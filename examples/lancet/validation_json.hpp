@@ -10,7 +10,8 @@ namespace program {
 /// NaN, infinity and what was not measured become null.
 [[nodiscard]] nlohmann::ordered_json number(std::optional<double> x);
 [[nodiscard]] nlohmann::ordered_json harm_json(lancet::harm_measure const& h);
-/// Perplexity first, which stands for collateral damage; then accuracy and log-odds of each keep set.
+/// Perplexity first, which stands for collateral damage; then accuracy, log-odds and log-likelihood of each
+/// keep set.
 [[nodiscard]] nlohmann::ordered_json keep_json(lancet::validation_result const& r);
 /// The statements of a verdict; null where there is none.
 [[nodiscard]] nlohmann::ordered_json verdict_json(lancet::verdict const& v);

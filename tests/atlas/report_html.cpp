@@ -223,6 +223,17 @@ BOOST_AUTO_TEST_CASE(sections_are_named_by_what_is_in_them) {
   BOOST_TEST(page.find("Other harms") == page.npos);
 }
 
+BOOST_AUTO_TEST_CASE(what_has_no_relative_change_shows_its_difference) {
+  json report = fake_report();
+  report["keep"].push_back({{"name", "facts_log_likelihood"},
+                            {"unit", "nats"},
+                            {"before", -3.0},
+                            {"after", -3.25},
+                            {"change", nullptr}});
+  std::string const page = lancet::render_report(report);
+  BOOST_TEST(page.find("<dt>facts log likelihood</dt><dd><b>−0.25") != page.npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_report_tells_the_share_of_parameters_and_the_compiler) {
   json report = fake_report();
   report["model"]["parameters"] = 134515008;

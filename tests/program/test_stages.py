@@ -320,7 +320,12 @@ class Study(ProgramTest):
         harm, tests = report["harm"], [line for line in support.pair_lines() if line["split"] == "test"]
         self.assertEqual(harm["items"], len(tests))
         self.assertAlmostEqual(harm["reduction"], 1 - harm["after"] / harm["before"], places=9)
-        self.assertEqual([k["name"] for k in report["keep"]], ["perplexity", "keep_accuracy", "keep_log_odds"])
+        self.assertEqual([k["name"] for k in report["keep"]], ["perplexity", "keep_accuracy", "keep_log_odds", "keep_log_likelihood"])
+        self.assertEqual((report["notes"], report["verdict"]["keeps_answers"] in (True, False)), ([], True))
+        stay = [line for line in support.keep_lines() if line["split"] == "test"]
+        path = write_lines(self.folder / "stay.jsonl", [{"text": line["clean"], "continuation": line["answer"]} for line in stay])
+        likelihood = [line["total"] for line in self.json_of("score", "-m", "m", "--input", path, "--intervention", "cut")]
+        self.assertAlmostEqual(report["keep"][3]["after"], sum(likelihood) / len(likelihood), places=4)
         self.assertEqual(report["controls"][0]["reduction"], 0)  # strength 0 changes nothing
         path = write_lines(self.folder / "after.jsonl", [{"text": line["clean"], "continuation": line[key]} for line in tests for key in ("answer", "contrast")])
         totals = [line["total"] for line in self.json_of("score", "-m", "m", "--input", path, "--intervention", "cut")]
@@ -328,6 +333,17 @@ class Study(ProgramTest):
         self.assertAlmostEqual(harm["after"], sum(odds) / len(odds), places=4)
         _, err = self.run_program(*words, "-o", "report.json")
         self.assertIn("already complete", err)
+
+    def test_validation_says_what_it_did_not_measure(self):
+        self.json_of(*self.train_words("short", "--steps", 2))
+        words = ("validate", "-m", "m", "--intervention", "short", "--pairs", "pairs.jsonl")
+        report = self.json_of(*words)[0]
+        self.assertEqual([report["verdict"][key] for key in ("collateral_within_5_percent", "keeps_answers")], [None, None])
+        self.assertEqual((len(report["notes"]), report["keep"]), (2, []))
+        report = self.json_of(*words, "--held-out", "held_out.txt")[0]
+        self.assertIsInstance(report["verdict"]["collateral_within_5_percent"], bool)
+        self.assertEqual(len(report["notes"]), 1)
+        self.refused(2, "not training or validation", *words, "--metric", "kl_divergence")
 
     def test_validation_of_an_adapter(self):
         self.json_of(*self.train_words("trained", "--steps", 30))

@@ -6,6 +6,7 @@ import signal
 import time
 import unittest
 
+import support
 from support import ProgramTest, main
 
 FILES = ("atlas.json", "circuit.json", "effects.json", "report.html", "report.json", "settings.json",
@@ -46,6 +47,59 @@ class Surgery(ProgramTest):
         self.assertEqual(sizes, list(range(1, len(sizes) + 1)))
         for size in report["sizes"]:
             self.assertEqual(len(size["random"]["draws"]), 3)
+        at = {dose["alpha"]: dose for dose in report["dose"]}  # on the same text as headline and controls
+        self.assertEqual(at[1]["perplexity_change"], report["keep"][0]["change"])
+        self.assertEqual(at[0]["perplexity_change"], report["controls"][-1]["change"])
+        self.assertEqual(report["notes"], [])
+
+    def test_what_a_reader_needs_to_repeat_it(self):
+        report = self.whole()
+        options = report["training"]["options"]
+        self.assertEqual((options["rank"], options["alpha"], options["optimizer"], options["clip"]), (4, 8, "adamw", 1))
+        kept = json.loads((self.folder / "whole" / "intervention" / "intervention.json").read_text())["settings"]
+        for key, value in options.items():
+            self.assertEqual(kept[key], value if isinstance(value, str) else json.dumps(value), key)
+        self.assertEqual(report["model"]["parameters"], self.json_of("info", "-m", "whole/planted")[0]["parameters"])
+        self.assertAlmostEqual(report["intervention"]["trainable_share"], report["intervention"]["trainable"] / report["model"]["parameters"])
+        provenance = json.loads((self.folder / "whole" / "report.json").read_text())["provenance"]
+        self.assertTrue(provenance["compiler"])
+        self.assertIn("nlohmann/json", provenance["libraries"])
+        (entry,) = json.loads((self.folder / "whole" / "atlas.json").read_text())["entries"]
+        self.assertEqual(entry["validation"]["report"], "report.html")
+
+    def data_words(self, name, *more, pairs="pairs.jsonl", text="held_out.txt"):
+        return ("surgery", "--model", "m", "--pairs", pairs, "--neutral", "neutral.txt", "--held-out", text, "--output", name, *more)
+
+    def test_without_pairs_to_keep_nothing_is_said_of_them(self):
+        # Longer than the model's context, too: windows are cut to it.
+        (self.folder / "long.txt").write_text(" ".join(20 * ["The queen said that a man left."]))
+        self.run_program(*self.data_words("bare", "--sizes", 1, "--draws", 1, "--exact-examples", 2, "--steps", 2, text="long.txt"))
+        report = self.findings("bare")
+        self.assertIsNone(report["verdict"]["keeps_answers"])
+        self.assertIsInstance(report["verdict"]["collateral_within_5_percent"], bool)
+        self.assertEqual(len(report["notes"]), 1)
+        (size,) = report["sizes"]
+        self.assertIsNone(size["found"]["collateral"])
+        self.assertIsNone(size["random_collateral"])
+        self.assertEqual({dose["keep_accuracy"] for dose in report["dose"]}, {None})
+        self.assertEqual([k["name"] for k in report["keep"]], ["perplexity"])
+        self.assertIn("not measured", (self.folder / "bare" / "report.html").read_text())
+
+    def test_bad_pairs_are_named_with_their_line(self):
+        good = support.pair_lines()
+
+        def refused(sentence, keep=False, **change):
+            path = support.write_lines(self.folder / "bad.jsonl", [good[0], {k: v for k, v in {**good[1], **change}.items() if v is not None}, *good[2:]])
+            words = self.data_words("x", "--keep-pairs", path) if keep else self.data_words("x", pairs=path)
+            self.refused(3, sentence, *words)
+            self.assertFalse((self.folder / "x").exists())
+
+        refused("bad.jsonl:2: has no 'contrast'", contrast=None)
+        refused("bad.jsonl:2: has no 'contrast'", keep=True, contrast=None)
+        refused("bad.jsonl:2: has no 'corrupted'", corrupted=None)
+        refused("bad.jsonl:2: prompt and answer have", **{key: good[1][key] + 20 * " said that" for key in ("clean", "corrupted")})
+        path = support.write_lines(self.folder / "bad.jsonl", [line for line in good if line["split"] != "test"])
+        self.refused(3, "bad.jsonl: has no pairs in split test", *self.data_words("x", pairs=path))
 
     def test_a_finished_folder_is_left_alone(self):
         self.whole()
@@ -73,12 +127,18 @@ class Surgery(ProgramTest):
     def test_what_is_missing_is_named(self):
         self.refused(2, "--output is required", "surgery", "--model", "planted")
         self.refused(2, "--pairs is required", "surgery", "--model", "m", "--output", "x")
+        self.refused(2, "--sizes: got 1 after 2, expected ascending numbers", *self.words("z", "--sizes", "2,1"))
+        self.refused(2, "--sizes: got 2 after 2", *self.words("z", "--sizes", "2,2"))
+        self.assertFalse((self.folder / "z").exists())
         self.refused(2, "squared_gaps", *self.words("y", "--objective", "squared_gaps"))
 
     def test_dry_run_writes_nothing(self):
         (summary,) = self.json_of("surgery", "--model", "m", "--pairs", "pairs.jsonl", "--neutral", "neutral.txt", "--held-out",
                                   "held_out.txt", "--output", "dry", "--dry-run")
         self.assertGreater(summary["interventions"], 0)
+        self.assertFalse((self.folder / "dry").exists())
+        (summary,) = self.json_of(*self.words("dry", "--dry-run", "--sizes", "1,2", "--draws", 2))
+        self.assertEqual(summary["trainings"], 6)
         self.assertFalse((self.folder / "dry").exists())
 
 

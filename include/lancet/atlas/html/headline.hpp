@@ -143,11 +143,12 @@ namespace detail {
     markup note =
         before && after ? html(quantity(*before, unit, name), " → ", quantity(*after, unit, name)) : markup();
     if (auto const p = k["p"].number()) append(note, note.empty() ? markup() : markup(", "), p_text(*p));
-    append(out, tile(report_view::words(name),
-                     !change        ? markup("–")
-                     : *change == 0 ? markup("no change")
-                                    : html(change_percent(*change)),
-                     note));
+    auto const moved = [&] {
+      if (change) return *change == 0 ? markup("no change") : html(change_percent(*change));
+      if (!before || !after) return markup("–");
+      return html(signed_number(*after - *before), unit.empty() ? "" : " " + unit);
+    };
+    append(out, tile(report_view::words(name), moved(), note));
   }
   return out;
 }
