@@ -47,8 +47,9 @@ class Surgery(ProgramTest):
         self.assertEqual(sizes, list(range(1, len(sizes) + 1)))
         for size in report["sizes"]:
             self.assertEqual(len(size["random"]["draws"]), 3)
-        at = {dose["alpha"]: dose for dose in report["dose"]}  # on the same text as headline and controls
-        self.assertEqual(at[1]["perplexity_change"], report["keep"][0]["change"])
+        at = {dose["alpha"]: dose for dose in report["dose"]}  # on the same text as controls
+        self.assertEqual(at[1]["perplexity_change"], report["control_text"]["change"])
+        self.assertLessEqual(report["control_text"]["windows"], report["control_text"]["of"])
         self.assertEqual(at[0]["perplexity_change"], report["controls"][-1]["change"])
         self.assertEqual(report["notes"], [])
 

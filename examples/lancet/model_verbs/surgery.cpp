@@ -126,18 +126,21 @@ void prove(model_type const& model, common_options const& common, surgery_option
   say(common, "validating on unseen pairs and unseen text");
   validator<backend> measured(model, std::move(unseen), log_odds{}, {made.lowest_layer()});
   r.validation = measured(made);
+  constexpr index some = 16;  // windows of text for each control and dose; the same for all
+  validation_result const same = measured(made, some);
+  r.control_text = same.text;
   for (index draw = 0; draw < o.draws; ++draw) {
     intervention<backend> other = shop.make(random_circuit(made.circuit(), model.arch(), common.seed, draw),
                                             trial_name(made.circuit(), draw));
     r.controls.emplace_back(o.draws == 1 ? "random circuit" : "random circuit " + std::to_string(draw + 1),
-                            measured(other));
+                            measured(other, some));
   }
   made.set_strength(0);
-  validation_result const sham = measured(made);
+  validation_result const sham = measured(made, some);
   r.controls.emplace_back("sham", sham);
   for (double const alpha : {0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5}) {
     made.set_strength(alpha);
-    validation_result const v = alpha == 0 ? sham : alpha == 1 ? r.validation : measured(made);
+    validation_result const v = alpha == 0 ? sham : alpha == 1 ? same : measured(made, some);
     r.dose.push_back({alpha, v.harm.mean_after, v.harm.reduction, v.text.change(),
                       v.keep.empty() ? std::nullopt : std::optional(v.keep[0].accuracy_after)});
   }

@@ -85,6 +85,7 @@ struct surgery_results {
   std::vector<surgery_size> sizes;
   lancet::validation_result validation;
   std::vector<std::pair<std::string, lancet::validation_result>> controls;
+  lancet::text_measure control_text;  ///< of the surgery, on the windows that controls and doses see
   std::vector<dose_point> dose;
   std::vector<generation_pair> generations;
   double effects_seconds = 0, circuit_seconds = 0, training_seconds = 0, validation_seconds = 0;

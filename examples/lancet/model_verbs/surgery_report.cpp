@@ -303,6 +303,9 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                               {"perplexity_change", d.perplexity_change},
                               {"keep_accuracy", number(d.keep_accuracy)}});
   report["sizes"] = sizes_json(r);
+  if (std::size_t const windows = r.control_text.before.size(); windows > 0)
+    report["control_text"] = {
+        {"windows", windows}, {"of", v.text.before.size()}, {"change", number(r.control_text.change())}};
   report["controls"] = json::array();
   for (auto const& [name, c] : r.controls) {
     json one{{"name", name},

@@ -45,8 +45,10 @@ struct kept {
 [[nodiscard]] inline std::vector<trade> trades(report_view const& r) {
   std::vector<trade> out;
   if (auto const reduction = r.root["harm"]["reduction"].number()) {
-    out.push_back({"this surgery", *reduction, kept_quantity(r).change, r.root["harm"]["low"].number(),
-                   r.root["harm"]["high"].number(), true});
+    auto const change =
+        r.root["control_text"]["change"].number();  // on the controls' text, where that is told
+    out.push_back({"this surgery", *reduction, change ? change : kept_quantity(r).change,
+                   r.root["harm"]["low"].number(), r.root["harm"]["high"].number(), true});
   }
   for (field const& c : r.root["controls"].items()) {
     if (auto const reduction = c["reduction"].number()) {
@@ -95,7 +97,7 @@ struct kept {
   }
   s.lede = detail::against_controls(all);
   if (std::string const name = detail::kept_quantity(r).name; !name.empty())
-    s.lede += " Collateral is here the relative change of " + name + ".";
+    s.lede += " Collateral is here the relative change of " + name + control_windows(r) + ".";
   extent x, y;
   x.add(0), x.add(1), y.add(-0.06), y.add(0.06);
   for (auto const& t : all)

@@ -152,6 +152,8 @@ struct size_point {
     return s;
   }
   s.lede = "The same change at other strengths. At α = 0 the model is the original.";
+  if (std::string const windows = control_windows(r); !windows.empty())
+    s.lede += " Perplexity is here that" + windows + ".";
   table t("table-dose", "Dose", {"α", "Harm", "Reduction", "Perplexity change", "Accuracy on kept pairs"});
   for (field const& f : rows) {
     t.row({number_cell(f["alpha"].number()), number_cell(f["harm"].number()),

@@ -89,4 +89,12 @@ struct report_view {
   }
 };
 
+/// " on 16 of 105 windows of text", where controls and doses were measured on a part; else nothing.
+[[nodiscard]] inline std::string control_windows(report_view const& r) {
+  field const text = r.root["control_text"];
+  auto const windows = text["windows"].integer(), of = text["of"].integer();
+  if (!windows || !of || *windows >= *of) return "";
+  return " on " + std::to_string(*windows) + " of " + std::to_string(*of) + " windows of text";
+}
+
 }  // namespace lancet::html
