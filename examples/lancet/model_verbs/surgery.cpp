@@ -6,10 +6,13 @@
 #include <functional>
 #include <optional>
 
+#include "lancet/causal/activation_patching.hpp"
+#include "lancet/causal/attribution_patching.hpp"
 #include "lancet/circuit/random_circuit.hpp"
 #include "lancet/io/circuit_json.hpp"
 #include "lancet/io/effects_json.hpp"
 #include "lancet/io/intervention_folder.hpp"
+#include "lancet/io/load_model.hpp"
 #include "lancet/io/settings.hpp"
 #include "lancet/model/generate.hpp"
 #include "lancet/model_verbs/surgery_cut.hpp"
@@ -51,9 +54,11 @@ using lancet::index;
     data.hashes[path] = data.keep.back().second.sha256();
   }
   index const window = std::min(o.window, model.arch().context);
-  data.neutral = read_text_windows(o.neutral, tokens, window);
+  if (!o.neutral.empty()) {
+    data.neutral = read_text_windows(o.neutral, tokens, window);
+    data.hashes[o.neutral] = sha256_of_file(o.neutral);
+  }
   data.held_out = read_text_windows(o.held_out, tokens, window);
-  data.hashes[o.neutral] = sha256_of_file(o.neutral);
   data.hashes[o.held_out] = sha256_of_file(o.held_out);
   if (!o.prompts.empty()) {
     for_json_lines(o.prompts, [&](nlohmann::json const& line, std::string const& where, index) {
@@ -221,7 +226,7 @@ void run_surgery(common_options& common, surgery_options o) {
                                     {"--pairs", &o.pairs},
                                     {"--neutral", &o.neutral},
                                     {"--held-out", &o.held_out}})
-    if (value->empty())
+    if (value->empty() && (value != &o.neutral || o.norm_weight > 0))
       throw usage_error(std::string("surgery: ") + flag +
                         " is required (with --model planted only --output)");
   model_type const model = load(common);
@@ -283,7 +288,7 @@ void add(CLI::App& app, common_options& common) {
       "surgery", "find the circuit of a harm, cut it, prove that the rest still works, write the report");
   add_common(*verb, common, {.model = true, .seed = true, .output = true, .dry_run = true});
   verb->add_option("--pairs", o.pairs, "contrast pairs of the harm (JSON lines, with splits)");
-  verb->add_option("--neutral", o.neutral, "neutral text, for preservation in training");
+  verb->add_option("--neutral", o.neutral, "neutral text, for --norm-weight in training");
   verb->add_option("--held-out", o.held_out, "other text, on which collateral damage is measured");
   verb->add_option("--keep-pairs", o.keep_pairs, "pairs whose answer must stay (with splits)");
   verb->add_option("--prompts", o.prompts, "prompts for generations before and after (JSON lines)");

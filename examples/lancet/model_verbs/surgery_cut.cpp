@@ -6,6 +6,7 @@
 
 #include "lancet/circuit/random_circuit.hpp"
 #include "lancet/io/intervention_folder.hpp"
+#include "lancet/io/load_model.hpp"
 #include "lancet/version.hpp"
 
 namespace program::PROGRAM_BACKEND::surgery_verb {

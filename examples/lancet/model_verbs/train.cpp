@@ -6,6 +6,7 @@
 
 #include "lancet/io/checkpoint.hpp"
 #include "lancet/io/intervention_folder.hpp"
+#include "lancet/io/load_model.hpp"
 #include "lancet/model_verbs/verbs.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
