@@ -110,9 +110,9 @@ void add_common(CLI::App& verb, common_options& common, takes what) {
     verb.add_option("--threads,-t", common.threads,
                     "threads to compute with [$LANCET_THREADS, else all cores]")
         ->check(CLI::Range(1, 4096));
+    verb.add_option("--seed", common.seed, "of everything random [$LANCET_SEED, else 0]");
     add_backend(verb, common);
   }
-  if (what.seed) verb.add_option("--seed", common.seed, "of everything random [$LANCET_SEED, else 0]");
   if (what.output)
     verb.add_option("--output,-o", common.output, "where to write; appears whole or not at all");
   if (what.dry_run)

@@ -36,8 +36,7 @@ struct common_options {
 
 /// Which of the common options a verb takes, besides --json and --quiet.
 struct takes {
-  bool model = true;  ///< --model (required), --threads, --backend
-  bool seed = false;
+  bool model = true;  ///< --model (required), --threads, --seed, --backend
   bool output = false;
   bool dry_run = false;
 };

@@ -23,6 +23,14 @@ json harm_json(lancet::harm_measure const& h) {
           {"effect_size_name", "Cohen's d of the differences"}};
 }
 
+/// What a paired test says of the items' values, in nats.
+static void tell_paired(json& out, lancet::paired_measure const& m) {
+  out["p"] = number(m.p);
+  out["effect_size"] = number(m.effect_size);
+  out["difference_low"] = number(m.difference_low);
+  out["difference_high"] = number(m.difference_high);
+}
+
 json keep_json(lancet::validation_result const& r) {
   json out = json::array();
   auto const add = [&](std::string name, std::size_t items, double before, double after) -> json& {
@@ -35,19 +43,19 @@ json keep_json(lancet::validation_result const& r) {
   };
   if (!r.text.before.empty()) {
     json& text = add("perplexity", r.text.before.size(), r.text.perplexity_before, r.text.perplexity_after);
-    text["p"] = number(r.text.p);
+    tell_paired(text, r.text);  // of the windows' mean negative log-probability of a token
     text["kl"] = number(r.text.kl);
   }
   for (lancet::keep_measure const& k : r.keep) {
     add(k.name + "_accuracy", k.before.size(), k.accuracy_before, k.accuracy_after);
     json& odds = add(k.name + "_log_odds", k.before.size(), k.mean_before, k.mean_after);
     odds["unit"] = "nats";
-    odds["p"] = number(k.p);
+    tell_paired(odds, k);
     lancet::paired_measure const& l = k.likelihood;
     json& likelihood = add(k.name + "_log_likelihood", l.before.size(), l.mean_before, l.mean_after);
     likelihood["change"] = nullptr;  // of a negative number, a relative one reads the wrong way round
     likelihood["unit"] = "nats";
-    likelihood["p"] = number(l.p);
+    tell_paired(likelihood, l);
   }
   return out;
 }

@@ -326,6 +326,12 @@ class Study(ProgramTest):
         path = write_lines(self.folder / "stay.jsonl", [{"text": line["clean"], "continuation": line["answer"]} for line in stay])
         likelihood = [line["total"] for line in self.json_of("score", "-m", "m", "--input", path, "--intervention", "cut")]
         self.assertAlmostEqual(report["keep"][3]["after"], sum(likelihood) / len(likelihood), places=4)
+        for measure in (report["keep"][0], *report["keep"][2:]):
+            self.assertLessEqual(measure["difference_low"], measure["difference_high"], measure["name"])
+        odds = report["keep"][2]
+        self.assertTrue(odds["difference_low"] <= odds["after"] - odds["before"] <= odds["difference_high"], odds)
+        seeded = self.json_of(*words, "-o", "seeded.json", "--seed", 5)[0]
+        self.assertEqual(seeded["harm"]["after"], harm["after"])
         self.assertEqual(report["controls"][0]["reduction"], 0)  # strength 0 changes nothing
         path = write_lines(self.folder / "after.jsonl", [{"text": line["clean"], "continuation": line[key]} for line in tests for key in ("answer", "contrast")])
         totals = [line["total"] for line in self.json_of("score", "-m", "m", "--input", path, "--intervention", "cut")]

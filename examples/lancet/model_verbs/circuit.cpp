@@ -48,10 +48,15 @@ void measure(common_options& common, lancet::effects_file const& effects, option
   lancet::circuit_options const how{
       choose_metric(metric),
       choose<lancet::do_operator>("--do", change,
-                                  {{"resample", lancet::resample{}}, {"zero", lancet::zero{}}})};
+                                  {{"resample", lancet::resample{}}, {"zero", lancet::zero{}}}),
+      common.seed};
   require_members(file, pairs, how.metric.needs_contrast(), change == "resample", false);
   require_fit(file, pairs, model.arch());
-  settings.update({{"pairs", file.sha256()}, {"split", o.split}, {"do", change}, {"metric", metric}});
+  settings.update({{"pairs", file.sha256()},
+                   {"split", o.split},
+                   {"do", change},
+                   {"metric", metric},
+                   {"seed", common.seed}});
   auto const all = std::span<lancet::contrast_pair const>(pairs);
   if (o.prune > 0) {
     say(common, "pruning " + std::to_string(found.units.size()) + " units");

@@ -259,7 +259,7 @@ void run(common_options& common, options const& o) {
 void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand("effects", "Causal effects of heads, neurons, blocks or residuals");
-  add_common(verb, common, {.seed = true, .output = true, .dry_run = true});
+  add_common(verb, common, {.output = true, .dry_run = true});
   verb.add_option("--pairs", o->pairs, "contrast pairs, JSON lines")->required();
   verb.add_option("--split", o->split, "train, validation or test [train]");
   verb.add_option("--examples", o->examples, "so many pairs, spread over the split; 0: all [0]")

@@ -79,7 +79,7 @@ void run(common_options& common, options o) {
 void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand("generate", "Continuations of prompts, greedy or sampled");
-  add_common(verb, common, {.seed = true});
+  add_common(verb, common, {});
   verb.add_option("TEXT", o->texts, "prompts");
   verb.add_option("--input,-i", o->input,
                   "a file with one prompt a line; JSON lines with --json or where it ends in .jsonl; - for "

@@ -107,13 +107,13 @@ void find_effects(model_type const& model, common_options const& common, surgery
   r.effects_seconds = seconds_since(start);
 }
 
-void measure_faithfulness(model_type const& model, surgery_options const& o, surgery_data const& data,
-                          circuit const& ranked, surgery_results& r) {
+void measure_faithfulness(model_type const& model, common_options const& common, surgery_options const& o,
+                          surgery_data const& data, circuit const& ranked, surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
   for (index const n : o.sizes) {
     circuit c = first_units(ranked, n);
     measure_circuit(model, c, std::span<contrast_pair const>(data.pairs.validation().pairs),
-                    {.metric = log_odds{}, .change = resample{}});
+                    {.metric = log_odds{}, .change = resample{}, .seed = common.seed});
     r.faithfulness.emplace_back(n, *c.faithfulness);
     if (c.units.size() == r.circuit.units.size()) {
       r.circuit.faithfulness = c.faithfulness;
@@ -126,7 +126,7 @@ void measure_faithfulness(model_type const& model, surgery_options const& o, sur
 void prove(model_type const& model, common_options const& common, surgery_options const& o,
            surgery_data const& data, workshop& shop, intervention<backend>& made, surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
-  validation_data unseen{data.pairs.test(), {}, data.held_out};
+  validation_data unseen{data.pairs.test(), {}, data.held_out, common.seed};
   for (auto const& [name, file] : data.keep) unseen.keep.emplace_back(name, file.test());
   say(common, "validating on unseen pairs and unseen text");
   validator<backend> measured(model, std::move(unseen), log_odds{}, {made.lowest_layer()});
@@ -267,7 +267,7 @@ void run_surgery(common_options& common, surgery_options o) {
   intervention<backend> made = find_cut(model, common, o, shop, ranked, r);
   r.circuit = made.circuit();
   r.trainable = made.trainable();
-  measure_faithfulness(model, o, data, ranked, r);
+  measure_faithfulness(model, common, o, data, ranked, r);
   write_circuit(common.output + "/circuit.json", r.circuit);
   save_intervention(common.output + "/intervention", made);
   prove(model, common, o, data, shop, made, r);
@@ -286,7 +286,7 @@ void add(CLI::App& app, common_options& common) {
   static surgery_options o;
   CLI::App* verb = app.add_subcommand(
       "surgery", "find the circuit of a harm, cut it, prove that the rest still works, write the report");
-  add_common(*verb, common, {.model = true, .seed = true, .output = true, .dry_run = true});
+  add_common(*verb, common, {.output = true, .dry_run = true});
   verb->add_option("--pairs", o.pairs, "contrast pairs of the harm (JSON lines, with splits)");
   verb->add_option("--neutral", o.neutral, "neutral text, for --norm-weight in training");
   verb->add_option("--held-out", o.held_out, "other text, on which collateral damage is measured");

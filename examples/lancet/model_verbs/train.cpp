@@ -252,7 +252,7 @@ void run(common_options& common, options const& o) {
 void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand("train", "Trains an intervention confined to a circuit");
-  add_common(verb, common, {.seed = true, .output = true, .dry_run = true});
+  add_common(verb, common, {.output = true, .dry_run = true});
   verb.add_option("--circuit", o->circuit, "circuit.json, as `lancet circuit` writes it")->required();
   verb.add_option("--pairs", o->pairs,
                   "contrast pairs whose train split shows the harm; the validation split selects the step")

@@ -84,6 +84,7 @@ void run(common_options& common, options const& o) {
         lancet::read_text_windows(o.held_out, model.tokenizer(), std::min(o.window, model.arch().context));
     hashes[o.held_out] = lancet::sha256_of_file(o.held_out);
   }
+  data.seed = common.seed;
   auto const what = load(model, o.intervention);
   if (common.dry_run) {
     lancet::index rows = 0;
@@ -100,6 +101,7 @@ void run(common_options& common, options const& o) {
   settings["data"] = hashes;
   settings["metric"] = o.metric;
   settings["window"] = o.window;
+  settings["seed"] = common.seed;
   settings["version"] = lancet::version;
   std::string const path = output_file(common, "report.json");
   if (auto done = finished_document(path, settings)) {

@@ -9,6 +9,7 @@
 // values, or zero.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <set>
 
@@ -21,7 +22,8 @@ namespace lancet {
 
 struct circuit_options {
   lancet::metric metric;
-  do_operator change;  ///< resample or zero
+  do_operator change;      ///< resample or zero
+  std::uint64_t seed = 0;  ///< of the resamples behind intervals
 };
 
 /// Runs of a set of pairs in which any units can be ablated together.
@@ -118,7 +120,7 @@ class circuit_runs {
 namespace detail {
 /// (Σ a − Σ c) / (Σ b − Σ c) with a percentile bootstrap interval over examples.
 [[nodiscard]] inline measured_share share_of(std::vector<double> const& a, std::vector<double> const& b,
-                                             std::vector<double> const& c) {
+                                             std::vector<double> const& c, std::uint64_t seed) {
   std::vector<double> top(a.size()), bottom(a.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     top[i] = a[i] - c[i];
@@ -129,7 +131,7 @@ namespace detail {
   };
   if (top.size() < 2) return {ratio(top, bottom), ratio(top, bottom), ratio(top, bottom)};
   bootstrap_interval const i =
-      bootstrap_paired(top, bottom, ratio, drawn_resamples{philox_stream(0, "circuit.bootstrap"), 2000},
+      bootstrap_paired(top, bottom, ratio, drawn_resamples{philox_stream(seed, "circuit.bootstrap"), 2000},
                        {.method = interval_method::percentile});
   return {i.estimate, i.low, i.high};
 }
@@ -142,11 +144,11 @@ void measure_circuit(transformer<B, Arch> const& model, circuit& c, std::span<co
   require_same_model(c.model, model.identity(), "circuit");
   circuit_runs<B, Arch> runs(model, pairs, options);
   std::vector<double> const full = runs.ablated({}), none = runs.ablated(runs.rest(c.units, true));
-  c.faithfulness = detail::share_of(runs.ablated(runs.rest(c.units, false)), full, none);
+  c.faithfulness = detail::share_of(runs.ablated(runs.rest(c.units, false)), full, none, options.seed);
   std::vector<double> const cut = runs.ablated(c.units);
   std::vector<double> lost(full.size());
   for (std::size_t i = 0; i < full.size(); ++i) lost[i] = full[i] - cut[i] + none[i];
-  c.completeness = detail::share_of(lost, full, none);
+  c.completeness = detail::share_of(lost, full, none, options.seed);
 }
 
 /// Greedy pruning: while the ablation of the rest of the circuit still takes at least `share` of what the

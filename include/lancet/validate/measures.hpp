@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,8 +21,9 @@ struct paired_measure {
   std::string name;
   std::vector<double> before, after;  ///< one value an item
   double mean_before = 0, mean_after = 0;
-  double p = 1;            ///< paired t-test
-  double effect_size = 0;  ///< Cohen's d of the differences
+  double p = 1;                                    ///< paired t-test
+  double difference_low = 0, difference_high = 0;  ///< 95 % t interval of the mean of after − before
+  double effect_size = 0;                          ///< Cohen's d of the differences
 };
 
 /// Harm: the metric of each test item; reduction = 1 − mean(after) / mean(before) with a 95 % bootstrap
@@ -72,17 +74,21 @@ namespace detail {
 inline void summarise_pairs(paired_measure& m) {
   m.mean_before = sample_mean(m.before);
   m.mean_after = sample_mean(m.after);
+  m.difference_low = m.difference_high = m.mean_after - m.mean_before;
   if (m.before.size() < 2) return;
-  m.p = paired_t_test(m.before, m.after).p;
+  t_test_result const t = paired_t_test(m.after, m.before);
+  m.p = t.p;
+  m.difference_low = t.low;
+  m.difference_high = t.high;
   m.effect_size = m.before == m.after ? 0 : cohen_d_paired(m.before, m.after);
 }
 
-inline void summarise_harm(harm_measure& m) {
+inline void summarise_harm(harm_measure& m, std::uint64_t seed) {
   summarise_pairs(m);
   m.reduction = m.low = m.high = 1 - m.mean_after / m.mean_before;
   if (m.before.size() < 2) return;
   bootstrap_interval const i = bootstrap_relative_reduction(
-      m.before, m.after, drawn_resamples{philox_stream(0, "validate.bootstrap"), 4999});
+      m.before, m.after, drawn_resamples{philox_stream(seed, "validate.bootstrap"), 4999});
   m.low = i.low;
   m.high = i.high;
 }

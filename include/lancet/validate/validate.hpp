@@ -3,6 +3,7 @@
 // validator reads the frozen model once, and then tells of any number of interventions.
 #pragma once
 
+#include <cstdint>
 #include <limits>
 
 #include "lancet/intervene/frozen_pairs.hpp"
@@ -17,6 +18,7 @@ struct validation_data {
   test_pairs harm;  ///< the type says it: never a training split
   std::vector<std::pair<std::string, test_pairs>> keep = {};
   std::vector<std::vector<token>> held_out = {};  ///< windows
+  std::uint64_t seed = 0;                         ///< of the resamples behind intervals
 };
 
 template <class B, class Arch = architecture>
@@ -53,7 +55,7 @@ class validator {
     validation_result out;
     out.harm.name = metric_.name();
     compare(out.harm, harm_, metric_, hooks, slot);
-    detail::summarise_harm(out.harm);
+    detail::summarise_harm(out.harm, data_.seed);
     for (std::size_t i = 0; i < keep_.size(); ++i) {
       keep_measure& k = out.keep.emplace_back();
       k.name = data_.keep[i].first;
