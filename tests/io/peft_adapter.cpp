@@ -69,7 +69,7 @@ std::string const module_name = "base_model.model.model.layers.1.self_attn.o_pro
 
 BOOST_AUTO_TEST_CASE(what_goes_out_comes_back) {
   temporary_folder const folder;
-  for (architecture const& a : {llama_like(), gpt2_like()}) {
+  for (architecture const& a : {llama_like(), gpt2_like(), bert_like()}) {
     transformer<B> const m = tiny_model<B>(a);
     auto what = random_intervention(m, many_parts(a));
     what.set_strength(0.75);

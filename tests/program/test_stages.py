@@ -311,6 +311,18 @@ class Study(ProgramTest):
         self.assertEqual(plan["steps"], 7)
         self.assertFalse((self.folder / "planned").exists())
 
+    def test_a_graph_of_others_is_a_circuit(self):
+        self.json_of(*self.train_words("ours", "--steps", 2))
+        self.run_program("export", "-m", "m", "--intervention", "ours", "--format", "mib", "-o", "graph.json", "-q")
+        words = list(self.train_words("theirs", "--steps", 2))
+        words[words.index("c.json")] = "graph.json"
+        self.json_of(*words)
+
+        def units(folder):
+            made = json.loads((self.folder / folder / "intervention.json").read_text())
+            return sorted((u["layer"], u["head"]) for u in made["circuit"]["units"])
+        self.assertEqual(units("theirs"), units("ours"))
+
     def test_validation(self):
         self.json_of(*self.train_words("cut", "--steps", 30))
         words = ("validate", "-m", "m", "--intervention", "cut", "--pairs", "pairs.jsonl", "--keep-pairs", "keep.jsonl", "--held-out", "held_out.txt")

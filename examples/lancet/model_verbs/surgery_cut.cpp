@@ -112,7 +112,8 @@ intervention<backend> workshop::make(circuit const& c, std::string const& name) 
   }
   intervention<backend> out =
       make_intervention<backend>(breaker_of(options_), model_.arch(), model_.identity(), c, common_.seed);
-  for (auto const& [key, value] : training_settings(options_).items())
+  nlohmann::json const settings = training_settings(options_);
+  for (auto const& [key, value] : settings.items())
     out.settings[key] = value.is_string() ? value.get<std::string>() : value.dump();
   out.settings["seed"] = std::to_string(common_.seed);
   out.settings["backend"] = backend::name;

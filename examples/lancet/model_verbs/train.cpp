@@ -7,6 +7,7 @@
 #include "lancet/io/checkpoint.hpp"
 #include "lancet/io/intervention_folder.hpp"
 #include "lancet/io/load_model.hpp"
+#include "lancet/io/mib_circuit.hpp"
 #include "lancet/model_verbs/verbs.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
@@ -166,6 +167,12 @@ void show(common_options const& common, lancet::intervention<backend> const& wha
   print_summary(common, std::move(document));
 }
 
+/// Whether a file is a graph in the form of MIB and EAP-IG, not a circuit of ours.
+[[nodiscard]] bool is_graph(std::string const& path) {
+  nlohmann::json const document = lancet::read_json(path);
+  return document.contains("nodes") && !document.contains("format");
+}
+
 void run(common_options& common, options const& o) {
   if (common.output.empty())
     throw lancet::usage_error("--output: got nothing, expected the folder to write the intervention to");
@@ -175,8 +182,10 @@ void run(common_options& common, options const& o) {
   if (!o.neutral.empty() && o.norm_weight == 0 && o.text_weight == 0)
     throw lancet::usage_error("--neutral: has no use without --norm-weight or --text-weight above 0");
   lancet::training_options how = training_of(common, o);
-  lancet::circuit const found = lancet::read_circuit(o.circuit);
+  bool const graph = is_graph(o.circuit);
+  lancet::circuit found = graph ? lancet::circuit{} : lancet::read_circuit(o.circuit);
   model_type const model = load(common);
+  if (graph) found = lancet::read_mib_circuit(o.circuit, model.arch(), model.identity());
   material const read = read_material(model, o, how.objective);
   lancet::intervention<backend> what = make(model, common, o, found);
   what.settings = settings_of(common, o, how, read);
@@ -253,7 +262,9 @@ void add(CLI::App& app, common_options& common) {
   auto const o = std::make_shared<options>();
   CLI::App& verb = *app.add_subcommand("train", "Trains an intervention confined to a circuit");
   add_common(verb, common, {.output = true, .dry_run = true});
-  verb.add_option("--circuit", o->circuit, "circuit.json, as `lancet circuit` writes it")->required();
+  verb.add_option("--circuit", o->circuit,
+                  "circuit.json, as `lancet circuit` writes it, or a graph of MIB or EAP-IG")
+      ->required();
   verb.add_option("--pairs", o->pairs,
                   "contrast pairs whose train split shows the harm; the validation split selects the step")
       ->required();

@@ -21,11 +21,11 @@ struct peer_names {
 
 namespace detail {
 
-enum class module_style { llama, fused, gpt2, neox };
+enum class module_style { llama, fused, gpt2, neox, encoder };
 
 struct peer_family {
   std::string_view family;  ///< as config.json has it
-  std::string_view gguf;
+  std::string_view gguf;    ///< empty: lancet reads no GGUF file of it
   module_style style;
 };
 
@@ -41,6 +41,8 @@ inline constexpr std::array peer_families{
     peer_family{"phi3", "phi3", module_style::fused},
     peer_family{"gpt2", "gpt2", module_style::gpt2},
     peer_family{"gpt_neox", "gptneox", module_style::neox},
+    peer_family{"bert", "", module_style::encoder},
+    peer_family{"roberta", "", module_style::encoder},
 };
 
 /// A family by either of its names.
@@ -48,7 +50,7 @@ inline constexpr std::array peer_families{
   for (peer_family const& row : peer_families)
     if (row.family == family) return row;
   for (peer_family const& row : peer_families)
-    if (row.gguf == family) return row;
+    if (row.gguf == family && !family.empty()) return row;
   std::string known;
   for (peer_family const& row : peer_families) known += (known.empty() ? "" : ", ") + std::string(row.family);
   fail_expected("export", "a model of family '" + family + "'", "one of " + known);
@@ -87,6 +89,12 @@ inline constexpr std::array peer_families{
     n.o = layer + "attention.dense";
     n.mlp_in = {layer + "mlp.dense_h_to_4h"};
     n.down = layer + "mlp.dense_4h_to_h";
+  } else if (f.style == module_style::encoder) {
+    std::string const layer = std::string(f.family) + ".encoder.layer.{}.", self = layer + "attention.self.";
+    n.qkv = {self + "query", self + "key", self + "value"};
+    n.o = layer + "attention.output.dense";
+    n.mlp_in = {layer + "intermediate.dense"};
+    n.down = layer + "output.dense";
   } else {
     std::string const layer = "model.layers.{}.", attention = layer + "self_attn.", mlp = layer + "mlp.";
     bool const fused = f.style == module_style::fused;
@@ -105,9 +113,12 @@ inline constexpr std::array peer_families{
 
 }  // namespace detail
 
-/// Throws usage_error for a family whose names lancet does not know.
+/// Throws usage_error for a family whose names lancet does not know, or that has none in GGUF.
 [[nodiscard]] inline peer_names peer_names_of(architecture const& a, naming which) {
   detail::peer_family const& f = detail::find_peer_family(a.family);
+  if (which == naming::gguf && f.gguf.empty())
+    fail_expected("export", "a " + a.family,
+                  "a family with a GGUF form; a PEFT adapter or a folder can hold it");
   if (which == naming::gguf) return {std::string(f.gguf), detail::gguf_projections(f)};
   return {std::string(f.family), detail::hugging_face_projections(f)};
 }

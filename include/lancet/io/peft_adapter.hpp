@@ -36,7 +36,8 @@ inline constexpr std::string_view peft_root = "base_model.model.";
 
 [[nodiscard]] inline nlohmann::ordered_json peft_config(std::span<low_rank_update const> updates,
                                                         std::span<index const> alphas,
-                                                        std::string const& base_model, bool transposed) {
+                                                        std::string const& base_model, bool transposed,
+                                                        bool next_token) {
   nlohmann::ordered_json modules = nlohmann::ordered_json::array(), ranks = nlohmann::ordered_json::object(),
                          scales = nlohmann::ordered_json::object();
   for (std::size_t i = 0; i < updates.size(); ++i) {
@@ -45,7 +46,7 @@ inline constexpr std::string_view peft_root = "base_model.model.";
     if (alphas[i] != alphas[0]) scales[updates[i].weight] = alphas[i];
   }
   return {{"peft_type", "LORA"},
-          {"task_type", "CAUSAL_LM"},
+          {"task_type", next_token ? nlohmann::ordered_json("CAUSAL_LM") : nullptr},  // null: any model
           {"base_model_name_or_path", base_model},
           {"inference_mode", true},
           {"r", updates[0].rank},
@@ -101,8 +102,11 @@ inline void write_peft_adapter(std::string const& folder, std::span<host_part co
     tensors.push_back(as_tensor(module + ".lora_B.weight", {u.out, u.rank}, std::span<float const>(u.b)));
   }
   write_folder_atomically(folder, [&](std::string const& into) {
-    write_file(into + "/adapter_config.json",
-               detail::peft_config(updates, alphas, base_model, peer.names.transposed).dump(2) + "\n");
+    write_file(
+        into + "/adapter_config.json",
+        detail::peft_config(updates, alphas, base_model, peer.names.transposed, a.causal && a.labels == 0)
+                .dump(2) +
+            "\n");
     write_safetensors(into + "/adapter_model.safetensors", tensors, {{"format", "pt"}});
   });
 }
