@@ -57,7 +57,7 @@ template <class B>
 void add_shapes(std::string const& policy) {
   for (way const which : {way::forward, way::adjoint})
     for (shape const& s : shapes())
-      for (index const m : {1, 4, 14, 32, 128, 1024})
+      for (index const m : {1, 4, 14, 32, 128, 256, 1024})
         benchmark::RegisterBenchmark(("gemm/" + policy + (which == way::forward ? "/forward/" : "/adjoint/") +
                                       s.name + "/" + std::to_string(m))
                                          .c_str(),

@@ -222,7 +222,19 @@ function(lancet_compiled_library)
   foreach(component core ${needs})
     target_link_libraries(lancet_compiled PUBLIC lancet_${component})
   endforeach()
+  # Both sources of bodies, or headers would count on what is not there.
+  if("io" IN_LIST needs AND "stats" IN_LIST needs)
+    target_compile_definitions(lancet_compiled PUBLIC LANCET_HAS_COMPILED)
+  endif()
   lancet_own_target(lancet_compiled)
+endfunction()
+
+# lancet_link_compiled(<target> file...): links lancet::compiled where the files reach headers whose bodies it has.
+function(lancet_link_compiled target)
+  lancet_needs(needs ${ARGN})
+  if(TARGET lancet_compiled AND ("io" IN_LIST needs OR "stats" IN_LIST needs))
+    target_link_libraries(${target} PRIVATE lancet_compiled)
+  endif()
 endfunction()
 
 # lancet_summary(): one line of what is in, one line for each component that is not, and why.

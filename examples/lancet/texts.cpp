@@ -3,7 +3,10 @@
 
 #include <cstdio>
 
+#include "lancet/io/gguf.hpp"
+#include "lancet/io/json.hpp"
 #include "lancet/io/load_model.hpp"
+#include "lancet/io/load_tokenizer.hpp"
 
 namespace program {
 
@@ -126,8 +129,8 @@ lancet::tokenizer load_tokenizer(common_options& common) {
   auto const before = std::chrono::steady_clock::now();
   auto const read = [&] {
     if (lancet::detail::is_folder(common.model))
-      return lancet::tokenizer(lancet::read_tokenizer_json(common.model + "/tokenizer.json"));
-    return lancet::tokenizer(lancet::read_gguf_tokenizer(lancet::gguf_file::open(common.model)));
+      return lancet::load_tokenizer_json(common.model + "/tokenizer.json");
+    return lancet::load_gguf_tokenizer(lancet::gguf_file::open(common.model));
   };
   lancet::tokenizer out = read();
   common.load_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();

@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "lancet/io/byte_alphabet.hpp"
+#include "lancet/io/tokenizer_parts.hpp"
 #include "support/errors.hpp"
 
 using ids = std::vector<std::int32_t>;

@@ -2,7 +2,12 @@
 // Aligned host memory: the storage of every backend whose tensors lie in the host's memory.
 #pragma once
 
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
@@ -12,6 +17,20 @@
 #include "lancet/core/view.hpp"
 
 namespace lancet {
+
+/// Asks the system for pages of 2 MiB in [memory, memory + bytes), where it has them on request (Linux:
+/// transparent_hugepage/enabled is madvise or always): fewer faults while weights are filled, fewer
+/// misses of the address cache while they are read. Advice only: pages that do not lie wholly inside stay
+/// small, so that no byte outside becomes resident, and a refusal changes nothing. Sizes below 4 MiB are left alone.
+inline void advise_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+#ifdef MADV_HUGEPAGE
+  constexpr std::size_t page = std::size_t{2} << 20;
+  if (bytes < 2 * page) return;
+  auto const start = reinterpret_cast<std::uintptr_t>(memory);
+  auto const first = (start + page - 1) / page * page, end = (start + bytes) / page * page;
+  ::madvise(static_cast<char*>(memory) + (first - start), end - first, MADV_HUGEPAGE);
+#endif
+}
 
 /// Allocator of memory aligned to 64 bytes (a cache line, the widest vector). Throws resource_error when
 /// there is no memory, with the number of bytes asked for.
@@ -29,7 +48,9 @@ struct aligned_allocator {
       throw resource_error("out of memory: " + std::to_string(static_cast<index>(count)) +
                            " elements asked for");
     try {
-      return static_cast<T*>(::operator new (count * sizeof(T), std::align_val_t{64}));
+      void* const memory = ::operator new (count * sizeof(T), std::align_val_t{64});
+      advise_large_pages(memory, count * sizeof(T));
+      return static_cast<T*>(memory);
     } catch (std::bad_alloc const&) {
       throw resource_error("out of memory: " + std::to_string(count * sizeof(T)) + " bytes asked for");
     }

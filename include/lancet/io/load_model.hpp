@@ -9,11 +9,10 @@
 #include "lancet/core/executor.hpp"
 #include "lancet/io/family.hpp"
 #include "lancet/io/finite.hpp"
+#include "lancet/io/json_parse.hpp"
+#include "lancet/io/load_tokenizer.hpp"
 #include "lancet/io/safetensors_index.hpp"
 #include "lancet/io/sha256.hpp"
-#include "lancet/io/tokenizer.hpp"
-#include "lancet/io/tokenizer_gguf.hpp"
-#include "lancet/io/tokenizer_json.hpp"
 #include "lancet/model/transformer.hpp"
 
 namespace lancet {
@@ -313,7 +312,7 @@ template <tensor_backend B>
                           identity);
     std::string const tokenizer_path = path + "/tokenizer.json";
     if (detail::is_file(tokenizer_path))
-      result.set_tokenizer(std::make_shared<tokenizer const>(read_tokenizer_json(tokenizer_path)));
+      result.set_tokenizer(std::make_shared<tokenizer const>(load_tokenizer_json(tokenizer_path)));
     return result;
   }
   gguf_model const file = gguf_model::open(path);
@@ -328,7 +327,7 @@ template <tensor_backend B>
       };
   transformer<B> result(model.arch, detail::weight_filler<B>(file.tensors(), model, done).fill(), identity);
   if (file.head().find("tokenizer.ggml.model"))
-    result.set_tokenizer(std::make_shared<tokenizer const>(read_gguf_tokenizer(file.head())));
+    result.set_tokenizer(std::make_shared<tokenizer const>(load_gguf_tokenizer(file.head())));
   return result;
 }
 

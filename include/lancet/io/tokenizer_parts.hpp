@@ -12,16 +12,9 @@
 #include "lancet/io/decode_steps.hpp"
 #include "lancet/io/normalize.hpp"
 #include "lancet/io/split.hpp"
+#include "lancet/io/tokenizer_kind.hpp"
 
 namespace lancet {
-
-/// How words become tokens.
-enum class tokenizer_kind {
-  byte_bpe,       ///< byte_bpe.hpp: GPT-2, Llama 3, Qwen, SmolLM, RoBERTa
-  sentencepiece,  ///< sentencepiece.hpp: Llama 2, Gemma, Mistral, Phi-3
-  unigram,        ///< unigram.hpp: T5, XLM-R
-  wordpiece,      ///< wordpiece.hpp: BERT
-};
 
 /// A merge as files have it: two strings of the vocabulary.
 struct merge_strings {

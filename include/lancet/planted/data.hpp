@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "lancet/core/random.hpp"
+#include "lancet/io/byte_alphabet.hpp"
 #include "lancet/planted/vocabulary.hpp"
 
 namespace lancet {

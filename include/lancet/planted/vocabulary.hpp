@@ -8,6 +8,7 @@
 
 #include "lancet/causal/contrast_pair.hpp"
 #include "lancet/io/tokenizer.hpp"
+#include "lancet/io/tokenizer_parts.hpp"
 
 namespace lancet {
 

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/math/distributions/normal.hpp>
-#include <boost/math/distributions/students_t.hpp>
 
 namespace lancet {
 
@@ -27,29 +25,24 @@ namespace detail {
   return std::min(1.0, 2.0 * std::min(lower, upper));
 }
 
-[[nodiscard]] inline double normal_cdf(double z) { return boost::math::cdf(boost::math::normal{}, z); }
+[[nodiscard]] double normal_cdf(double z);
 
 /// Precondition: 0 < probability < 1.
-[[nodiscard]] inline double normal_quantile(double probability) {
-  return boost::math::quantile(boost::math::normal{}, probability);
-}
+[[nodiscard]] double normal_quantile(double probability);
 
 /// The p-value of a standard normal statistic, which may be infinite.
-[[nodiscard]] inline double normal_p(double z, alternative claim) {
-  return p_from_tails(normal_cdf(z), normal_cdf(-z), claim);
-}
+[[nodiscard]] double normal_p(double z, alternative claim);
 
 /// The p-value of a statistic of Student's distribution with df > 0 degrees of freedom, which may be
 /// infinite.
-[[nodiscard]] inline double student_p(double t, double df, alternative claim) {
-  boost::math::students_t const distribution{df};
-  return p_from_tails(boost::math::cdf(distribution, t), boost::math::cdf(distribution, -t), claim);
-}
+[[nodiscard]] double student_p(double t, double df, alternative claim);
 
 /// The t with P(T <= t) = probability. Preconditions: 0 < probability < 1, df > 0.
-[[nodiscard]] inline double student_quantile(double probability, double df) {
-  return boost::math::quantile(boost::math::students_t{df}, probability);
-}
+[[nodiscard]] double student_quantile(double probability, double df);
 
 }  // namespace detail
 }  // namespace lancet
+
+#ifndef LANCET_HAS_COMPILED
+#include "lancet/stats/detail/distributions.hpp"
+#endif

@@ -3,7 +3,8 @@
 //
 // Weights do not change during analysis, so they are laid out once in panels of the register tile's width and
 // every later product streams them. Loops around the tile follow Goto and van de Geijn, "Anatomy of
-// high-performance matrix multiplication" (2008), without packing A: its rows are short and stay in cache.
+// high-performance matrix multiplication" (2008). A is packed only where its rows would push each other out of the
+// cache: elsewhere they are short and stay.
 #pragma once
 
 #include <algorithm>
@@ -120,6 +121,13 @@ void multiply_panels(index m, index k, index n, T const* a, index lda, T const* 
   }
 }
 
+/// Whether rows `lda` elements apart share the sets of a cache of the usual 4 KiB a way: more of them than it has
+/// ways (8 or 12) evict each other while a tile reads them side by side.
+template <class T>
+[[nodiscard]] constexpr bool rows_collide(index rows, index lda) {
+  return rows > 8 && lda * static_cast<index>(sizeof(T)) % 4096 == 0;
+}
+
 /// c[m, n] = (accumulate ? c : bias or 0) + a[m, k] · b. `bias` [n] may be null and is ignored with
 /// `accumulate`. Every element is summed over k in order, in blocks of `k_block`: bit-equal for any m, tiling
 /// and thread count.
@@ -128,6 +136,8 @@ void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b,
               bool accumulate, T const* bias = nullptr) {
   constexpr index k_block = 512;
   constexpr index tile_rows = 112;
+  constexpr index copy_stride =
+      k_block + 64 / static_cast<index>(sizeof(T));  // a line more: rows in different sets
   index const k = b.k(), n = b.n(), columns = b.columns(), panels = b.panels();
   if (m == 0 || n == 0) return;
 
@@ -143,6 +153,9 @@ void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b,
     index const first = panel * columns;
     index const width = std::min(n - first, panels_per_tile * columns);
     T* out = c + row * ldc + first;
+    thread_local std::vector<T> copy;
+    bool const copied = rows_collide<T>(rows, lda);
+    if (copied) copy.resize(static_cast<std::size_t>(tile_rows * copy_stride));
     bool add = accumulate;
     if (!add && bias) {
       for (index i = 0; i < rows; ++i) std::copy_n(bias + first, width, out + i * ldc);
@@ -150,8 +163,15 @@ void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b,
     }
     for (index p = 0; p < std::max<index>(1, k); p += k_block) {  // once for k = 0, too
       index const depth = std::min(k_block, k - p);
+      T const* block = a + row * lda + p;
+      index block_stride = lda;
+      if (copied) {
+        for (index i = 0; i < rows; ++i) std::copy_n(block + i * lda, depth, copy.data() + i * copy_stride);
+        block = copy.data();
+        block_stride = copy_stride;
+      }
       if constexpr (std::is_same_v<T, Stored>) {
-        multiply_panels(rows, depth, width, a + row * lda + p, lda, b.panel(panel) + p * columns, k * columns,
+        multiply_panels(rows, depth, width, block, block_stride, b.panel(panel) + p * columns, k * columns,
                         out, ldc, add);
       } else {
         alignas(64)
@@ -159,8 +179,8 @@ void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b,
         for (index column = 0; column < width; column += columns) {
           Stored const* const from = b.panel(panel + column / columns) + p * columns;
           for (index e = 0; e < depth * columns; ++e) wide[e] = T(from[e]);
-          multiply_panels(rows, depth, std::min(columns, width - column), a + row * lda + p, lda, wide,
-                          index{0}, out + column, ldc, add);
+          multiply_panels(rows, depth, std::min(columns, width - column), block, block_stride, wide, index{0},
+                          out + column, ldc, add);
         }
       }
       add = true;
