@@ -66,6 +66,11 @@ void check_shapes() {
         check_product<T>(3, 32, k, accumulate, biased, true);
       }
   check_product<T>(1, 700, 20, false, true, true);  // more panels than one tile holds
+  for (index const m : {8, 9, 20, 130}) {           // rows of 4 and 8 KiB: copied from nine on
+    static_assert(lancet::gemm::rows_collide<T>(9, 1024) && !lancet::gemm::rows_collide<T>(8, 1024));
+    check_product<T>(m, 70, 1022, false, true, false);
+    check_product<T>(m, 33, 2046, true, false, true);
+  }
   check_product<T>(0, 5, 5, false, false, true);
   check_product<T>(5, 0, 5, false, false, true);
 }

@@ -141,17 +141,17 @@ void multiply(index m, T const* a, index lda, packed_matrix<T, Stored> const& b,
   index const k = b.k(), n = b.n(), columns = b.columns(), panels = b.panels();
   if (m == 0 || n == 0) return;
 
+  // Enough tiles for several threads to end together, all of one size, and few enough to reuse A.
   index const row_tiles = (m + tile_rows - 1) / tile_rows;
-  index const wanted = std::max<index>(1, 16 / row_tiles);  // enough tiles to balance, few enough to reuse A
-  index const panels_per_tile = std::clamp<index>((panels + wanted - 1) / wanted, 1, 16);
-  index const column_tiles = (panels + panels_per_tile - 1) / panels_per_tile;
+  index const wanted = std::max((15 + row_tiles) / row_tiles, (panels + 15) / 16);
+  index const column_tiles = std::min(panels, wanted);
 
   parallel_for(row_tiles * column_tiles, [&](index tile) {
     index const row = (tile / column_tiles) * m / row_tiles;
     index const rows = (tile / column_tiles + 1) * m / row_tiles - row;
-    index const panel = (tile % column_tiles) * panels_per_tile;
+    index const panel = (tile % column_tiles) * panels / column_tiles;
     index const first = panel * columns;
-    index const width = std::min(n - first, panels_per_tile * columns);
+    index const width = std::min(n, (tile % column_tiles + 1) * panels / column_tiles * columns) - first;
     T* out = c + row * ldc + first;
     thread_local std::vector<T> copy;
     bool const copied = rows_collide<T>(rows, lda);
