@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
     program::choose_backend(common.backend).add_verbs(app, common);
     program::add_tokens(app, common);
     program::add_atlas(app, common);
+    program::add_report(app, common);
     program::handle_interruption(common.command);
     app.parse(argc, argv);
   });

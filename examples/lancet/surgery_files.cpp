@@ -5,9 +5,6 @@
 
 #include <filesystem>
 
-#include "lancet/atlas/atlas.hpp"
-#include "lancet/atlas/entry_of_report.hpp"
-#include "lancet/atlas/report_html.hpp"
 #include "lancet/io/atomic_file.hpp"
 #include "lancet/io/planted_files.hpp"
 #include "lancet/output.hpp"
@@ -30,14 +27,6 @@ planted_files::planted_files(std::string const& output, bool dry_run) : folder_(
 planted_files::~planted_files() {
   std::error_code none;
   if (!temporary_.empty()) std::filesystem::remove_all(temporary_, none);
-}
-
-void write_report(std::string const& folder, nlohmann::json const& report) {
-  lancet::write_file(folder + "/report.html", lancet::render_report(report));
-  lancet::atlas file;
-  file.add(lancet::entry_of_report(report, "report.html"));
-  file.save(folder + "/atlas.json");
-  lancet::write_file(folder + "/report.json", report.dump(1) + "\n");
 }
 
 }  // namespace program

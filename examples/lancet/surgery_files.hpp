@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of `lancet surgery` has to do with no backend; compiled once.
+// The planted model and its data as files of a surgery.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 namespace program {
@@ -20,8 +19,5 @@ class planted_files {
  private:
   std::string folder_, temporary_;
 };
-
-/// report.html, atlas.json and, last, report.json: its presence says that everything is there.
-void write_report(std::string const& folder, nlohmann::json const& report);
 
 }  // namespace program

@@ -9,5 +9,6 @@ namespace program {
 
 void add_tokens(CLI::App& app, common_options& common);
 void add_atlas(CLI::App& app, common_options& common);
+void add_report(CLI::App& app, common_options& common);
 
 }  // namespace program

@@ -69,6 +69,16 @@ try {
     cell.dispatchEvent(new MouseEvent('click', {bubbles: true}));
     expect(cell.closest('figure').querySelector('.how').textContent === cell.querySelector('title').textContent, 'chosen cell');
   }
+  const patterns = holder && JSON.parse(holder.textContent).attention || [];
+  for (const a of patterns) {
+    const head = document.querySelector('svg.heat .cell[data-head="' + a.layer + '.' + a.head + '"]');
+    if (!head) continue;
+    head.dispatchEvent(new MouseEvent('click', {bubbles: true}));
+    const drawn = head.closest('figure').querySelectorAll('.look rect.pos').length;
+    const there = a.pattern.flat().filter(weight => weight > 0.005).length;
+    expect(drawn === there, 'attention of ' + head.getAttribute('data-head') + ': ' + drawn + ' of ' + there + ' cells drawn');
+    root.setAttribute('data-patterns', Number(root.getAttribute('data-patterns')) + 1);
+  }
   const table = document.querySelector('#table-effects, #table-controls, #table-entries');
   if (table) {
     const column = () => Array.from(table.querySelectorAll('tbody tr')).map(r => r.children[1]);
@@ -144,6 +154,8 @@ def check(browser, page, folder):
                            ("data-policy-violation", None), ("data-pwned", None)):
         if root.get(name) != expected:
             wrong.append(f"{name} is {root.get(name)!r}, expected {expected!r}")
+    if '"attention":[{' in text and "data-patterns" not in root:
+        wrong.append("no attention pattern was drawn")
     for line in root.get("data-csv", "").splitlines():
         if line[:1] in "=+-@" and line:
             wrong.append(f"the CSV has a formula: {line[:60]!r}")

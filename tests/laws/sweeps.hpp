@@ -6,6 +6,7 @@
 #include "lancet/causal/attribution_patching.hpp"
 #include "lancet/model/cache.hpp"
 #include "lancet/model/run.hpp"
+#include "laws/families.hpp"
 #include "laws/law.hpp"
 #include "support/pairs.hpp"
 #include "support/tiny_model.hpp"
@@ -364,13 +365,6 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(attributions_of_parts_add_up, B, backends) {
       }
     }
   }
-}
-
-/// For laws of hundreds of passes: where a pass takes long, the two that differ most. Other laws hold every kernel to
-/// every family.
-[[nodiscard]] std::vector<architecture> families_of_long_laws() {
-  if (longest_text < 100) return {llama_like(), bert_like()};
-  return families();
 }
 
 // Sundararajan et al. 2017: integrated along the whole path, the embeddings' attribution is all that the

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
 
 PROGRAM = os.environ.get("LANCET_PROGRAM", "")
@@ -158,6 +159,24 @@ def keep_lines():
     return [{"clean": f"{start} {person} said that", "answer": answer, "contrast": other, "split": split}
             for split, start in (("train", "The"), ("validation", "A very"), ("test", "A"))
             for person, answer, other in (("king", " he", " she"), ("queen", " she", " he"))]
+
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schemas"
+
+
+def schema_errors(document):
+    """Where a document does not fit its schema of docs/schemas. Raises SkipTest without the package jsonschema."""
+    try:
+        import jsonschema
+    except ImportError:
+        raise unittest.SkipTest("SKIPPED: the Python package jsonschema is not installed") from None
+    schemas = {path.name.split(".")[0]: json.loads(path.read_text()) for path in SCHEMAS.glob("*.schema.json")}
+    schema = schemas[document["format"].split(".")[1]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions have another way, which Debian 12's lacks
+        resolver = jsonschema.RefResolver.from_schema(schema, store={other["$id"]: other for other in schemas.values()})
+        validator = jsonschema.Draft202012Validator(schema, resolver=resolver)
+        return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(document)]
 
 
 def write_lines(path, items):

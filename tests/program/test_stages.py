@@ -310,6 +310,11 @@ class Study(ProgramTest):
         plan = self.json_of(*self.train_words("planned", "--steps", 7, "--dry-run"))[0]
         self.assertEqual(plan["steps"], 7)
         self.assertFalse((self.folder / "planned").exists())
+        plan = self.json_of("circuit", "-m", "m", "--effects", "e.json", "--top", 3, "--pairs", "pairs.jsonl", "--prune", 0.5, "-o", "p.json", "--dry-run")[0]
+        self.measured(plan)
+        self.assertEqual((plan["units"], plan["passes_a_pair"]), (3, 11))
+        self.assertGreater(plan["estimated_seconds"], 0)
+        self.assertFalse((self.folder / "p.json").exists())
 
     def test_a_graph_of_others_is_a_circuit(self):
         self.json_of(*self.train_words("ours", "--steps", 2))
@@ -326,6 +331,9 @@ class Study(ProgramTest):
     def test_validation(self):
         self.json_of(*self.train_words("cut", "--steps", 30))
         words = ("validate", "-m", "m", "--intervention", "cut", "--pairs", "pairs.jsonl", "--keep-pairs", "keep.jsonl", "--held-out", "held_out.txt")
+        (plan,) = self.json_of(*words, "-o", "planned.json", "--dry-run")
+        self.assertGreater(plan["estimated_seconds"], 0)
+        self.assertFalse((self.folder / "planned.json").exists())
         report = self.json_of(*words, "-o", "report.json")[0]
         self.measured(report)
         self.assertEqual(report["format"], "lancet.report")
@@ -389,6 +397,61 @@ class Study(ProgramTest):
         self.refused(3, "is damaged", "score", "-m", "m", "The", "--intervention", "ours")
         shutil.rmtree(self.folder / "ours")
         self.refused(3, "ours", "score", "-m", "m", "The", "--intervention", "ours")
+
+
+class Schemas(ProgramTest):
+    """What the verbs write is what docs/schemas says, and the schemas can refuse."""
+
+    def fits(self, path):
+        document = json.loads((self.folder / path).read_text())
+        self.assertEqual(support.schema_errors(document), [], path)
+        for wrong in ({"model": None}, {"version": 2}):
+            self.assertTrue(support.schema_errors({**document, **wrong}), (path, wrong))
+        return document
+
+    def test_files_fit_their_schemas(self):
+        for unit in ("head", "neuron", "resid", "attn", "mlp"):
+            for words in ((), ("--at", "last"), ("--do", "noise", "--per-example"), ("--estimator", "attribution_ig", "--adjust", "holm")):
+                self.run_program("effects", "-m", "m", "--pairs", "pairs.jsonl", "--unit", unit, *words, "-o", "e.json", "-q")
+                document = self.fits("e.json")
+                document["units"][0]["layer"] = "0"
+                self.assertIn("$.units[0].layer", support.schema_errors(document)[0])
+                (self.folder / "e.json").unlink()
+        self.run_program("effects", "-m", "m", "--pairs", "pairs.jsonl", "-o", "e.json", "-q")
+        for i, words in enumerate(((), ("-m", "m", "--pairs", "pairs.jsonl"), ("-m", "m", "--pairs", "pairs.jsonl", "--prune", 0.5))):
+            self.run_program("circuit", "--effects", "e.json", "--top", 3, *words, "-o", f"c{i}.json", "-q")
+            document = self.fits(f"c{i}.json")
+            document["units"][0]["kind"] = "neuron"
+            self.assertIn("$.units[0]", support.schema_errors(document)[0])
+        for method in ("breaker", "offset"):
+            self.run_program("train", "-m", "m", "--circuit", "c1.json", "--pairs", "pairs.jsonl", "--keep-pairs", "keep.jsonl", "--method", method,
+                             "--steps", 3, "-o", method, "-q")
+            document = self.fits(f"{method}/intervention.json")
+            document["circuit"]["units"][0]["layer"] = -1
+            self.assertTrue(support.schema_errors(document))
+
+    def test_a_report_fits_its_schema(self):
+        self.run_program("surgery", "--model", "planted", "--output", "out", "--sizes", 1, "--draws", 1, "--steps", 3, "-q")
+        for name in ("effects.json", "circuit.json", "intervention/intervention.json", "report.json", "atlas.json"):
+            self.assertEqual(support.schema_errors(json.loads((self.folder / "out" / name).read_text())), [], name)
+        report = json.loads((self.folder / "out" / "report.json").read_text())
+        # Where the heads look: rows add up to one, and nobody looks ahead.
+        for a in report["attention"]:
+            for i, row in enumerate(a["pattern"]):
+                self.assertAlmostEqual(sum(row), 1, delta=0.01)
+                self.assertFalse(any(row[i + 1:]))
+        self.assertEqual([(a["layer"], a["head"]) for a in report["attention"]][0], tuple(report["circuit"]["units"][0][k] for k in ("layer", "head")))
+        measured = [g for g in report["generations"] if g["harm_before"] is not None]
+        self.assertTrue(0 < len(measured) < len(report["generations"]))
+        # The page again from its data, and two of them side by side.
+        self.run_program("report", "out/report.json", "-o", "again.html")
+        self.assertEqual((self.folder / "again.html").read_bytes(), (self.folder / "out" / "report.html").read_bytes())
+        (said,) = self.json_of("report", "out/report.json", "out/report.json", "-o", "both/")
+        self.assertEqual(said["output"], "both/report.html")
+        self.assertIn("Two runs compared", (self.folder / "both" / "report.html").read_text())
+        self.refused(2, "--output: got nothing, expected the page to write", "report", "out/report.json")
+        self.refused(2, "expected a folder, or a name that ends in .html", "report", "out/report.json", "-o", "page.pdf")
+        self.refused(3, "out/atlas.json", "report", "out/atlas.json", "-o", "page.html")
 
 
 class Atlas(ProgramTest):

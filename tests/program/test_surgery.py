@@ -140,6 +140,9 @@ class Surgery(ProgramTest):
         self.assertFalse((self.folder / "dry").exists())
         (summary,) = self.json_of(*self.words("dry", "--dry-run", "--sizes", "1,2", "--draws", 2))
         self.assertEqual(summary["trainings"], 6)
+        self.assertEqual(summary["validations"], 10)
+        self.assertAlmostEqual(summary["estimated_seconds"], sum(summary["estimated"].values()), places=9)
+        self.assertTrue(all(seconds > 0 for seconds in summary["estimated"].values()), summary)
         self.assertFalse((self.folder / "dry").exists())
 
 

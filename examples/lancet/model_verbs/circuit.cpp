@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `lancet circuit`: selects the units of an effects file that form a circuit, and measures how faithful it
 // is.
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <span>
 
 #include "lancet/circuit/evaluate.hpp"
 #include "lancet/io/circuit_json.hpp"
@@ -35,8 +38,29 @@ struct options {
   return out;
 }
 
-/// Faithfulness and completeness on pairs, after pruning if that is asked for.
-void measure(common_options& common, lancet::effects_file const& effects, options const& o,
+/// Passes and time, from a few pairs.
+void print_plan(common_options const& common, options const& o, model_type const& model,
+                lancet::circuit const& found, std::span<lancet::contrast_pair const> pairs,
+                lancet::circuit_options const& how) {
+  auto const few = pairs.first(std::min<std::size_t>(pairs.size(), 4));
+  auto const start = std::chrono::steady_clock::now();
+  lancet::circuit sample = found;
+  measure_circuit(model, sample, few, how);
+  double const four = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::size_t const units = found.units.size(), steps = o.prune > 0 ? 1 + units * (units + 1) / 2 : 0,
+                    passes = 4 + steps;  // of every pair; pruning stops earlier where it must
+  double const share = static_cast<double>(pairs.size()) / static_cast<double>(few.size());
+  print_summary(common,
+                {{"plan", o.prune > 0 ? "selection, pruning, faithfulness" : "selection, faithfulness"},
+                 {"units", units},
+                 {"rule", found.rule},
+                 {"examples", pairs.size()},
+                 {"passes_a_pair", passes},
+                 {"estimated_seconds", four * share * static_cast<double>(passes) / 4}});
+}
+
+/// Faithfulness and completeness on pairs, after pruning if that is asked for; false: only the plan was asked for.
+bool measure(common_options& common, lancet::effects_file const& effects, options const& o,
              lancet::circuit& found, nlohmann::ordered_json& settings) {
   model_type const model = load(common);
   lancet::require_same_model(found.model, model.identity(), "circuit");
@@ -58,6 +82,10 @@ void measure(common_options& common, lancet::effects_file const& effects, option
                    {"metric", metric},
                    {"seed", common.seed}});
   auto const all = std::span<lancet::contrast_pair const>(pairs);
+  if (common.dry_run) {
+    print_plan(common, o, model, found, all, how);
+    return false;
+  }
   if (o.prune > 0) {
     say(common, "pruning " + std::to_string(found.units.size()) + " units");
     found = prune_circuit(model, std::move(found), o.prune, all, how);
@@ -65,6 +93,7 @@ void measure(common_options& common, lancet::effects_file const& effects, option
   }
   say(common, "measuring faithfulness on " + std::to_string(pairs.size()) + " pairs");
   measure_circuit(model, found, all, how);
+  return true;
 }
 
 void run(common_options& common, options const& o) {
@@ -73,19 +102,18 @@ void run(common_options& common, options const& o) {
   if (o.prune > 0 && o.pairs.empty()) throw lancet::usage_error("--prune: needs --model and --pairs");
   if (o.pairs.empty() && !(o.change.empty() && o.metric.empty()))
     throw lancet::usage_error("--do, --metric: need --pairs, on which the circuit is measured");
-  if (common.dry_run) {
-    print_summary(common, {{"plan", o.pairs.empty() ? "selection" : "selection, faithfulness"},
-                           {"units", found.units.size()},
-                           {"rule", found.rule},
-                           {"passes_a_pair", o.pairs.empty() ? 0 : 4}});
-    return;
-  }
+  if (common.dry_run && o.pairs.empty())
+    return print_summary(common, {{"plan", "selection"},
+                                  {"units", found.units.size()},
+                                  {"rule", found.rule},
+                                  {"passes_a_pair", 0},
+                                  {"estimated_seconds", 0}});
   nlohmann::ordered_json settings{
       {"effects", lancet::sha256_of_file(o.effects)}, {"rule", found.rule}, {"version", lancet::version}};
   if (o.pairs.empty())
     say(common, "faithfulness is not measured: that needs --model and --pairs");
-  else
-    measure(common, effects, o, found, settings);
+  else if (!measure(common, effects, o, found, settings))
+    return;
   nlohmann::ordered_json document = to_json(found);
   document["settings"] = settings;
   std::string const path = output_file(common, "circuit.json");

@@ -6,8 +6,7 @@
 #include <functional>
 #include <optional>
 
-#include "lancet/causal/activation_patching.hpp"
-#include "lancet/causal/attribution_patching.hpp"
+#include "lancet/causal/metric_values.hpp"
 #include "lancet/circuit/random_circuit.hpp"
 #include "lancet/io/circuit_json.hpp"
 #include "lancet/io/effects_json.hpp"
@@ -16,8 +15,11 @@
 #include "lancet/io/settings.hpp"
 #include "lancet/model/generate.hpp"
 #include "lancet/model_verbs/surgery_cut.hpp"
+#include "lancet/model_verbs/surgery_effects.hpp"
+#include "lancet/model_verbs/surgery_estimate.hpp"
 #include "lancet/output.hpp"
 #include "lancet/pairs_options.hpp"
+#include "lancet/report.hpp"
 #include "lancet/surgery_files.hpp"
 #include "lancet/version.hpp"
 
@@ -61,50 +63,18 @@ using lancet::index;
   data.held_out = read_text_windows(o.held_out, tokens, window);
   data.hashes[o.held_out] = sha256_of_file(o.held_out);
   if (!o.prompts.empty()) {
-    for_json_lines(o.prompts, [&](nlohmann::json const& line, std::string const& where, index) {
-      data.prompts.push_back(get<std::string>(line, "text", where));
+    for_json_lines(o.prompts, [&](nlohmann::json line, std::string const& where, index) {
+      generation_prompt p{get<std::string>(line, "text", where), std::nullopt};
+      if (line.contains("answer")) {
+        line["clean"] = p.text;
+        p.harm = detail::read_pair(line, &tokens, where);
+        if (p.harm->contrast.empty()) throw file_error(where, "has an 'answer' and no 'contrast'");
+      }
+      data.prompts.push_back(std::move(p));
     });
     data.hashes[o.prompts] = sha256_of_file(o.prompts);
   }
   return data;
-}
-
-void find_effects(model_type const& model, common_options const& common, surgery_options const& o,
-                  surgery_data const& data, surgery_results& r) {
-  auto const start = std::chrono::steady_clock::now();
-  std::vector<contrast_pair> const some = spread(data.pairs.train().pairs, o.exact_examples);
-  std::string const source = data.pairs.path() + " (train)";
-  auto const exact = [&](unit_kind kind, positions at, std::vector<contrast_pair> const& on,
-                         std::string label) {
-    progress bar(progress_of(common, std::move(label), std::ssize(on)));
-    effect_table t = activation_patching(model, std::span<contrast_pair const>(on),
-                                         {.metric = log_odds{},
-                                          .change = resample{},
-                                          .direction = lancet::noise,
-                                          .unit = kind,
-                                          .at = at,
-                                          .report = &bar});
-    t.source = source;
-    return t;
-  };
-  r.heads = exact(unit_kind::head, positions::all, some, "effects of heads");
-  r.mlps = exact(unit_kind::mlp, positions::all, some, "effects of MLPs");
-  std::vector<contrast_pair> alike;  // one length, so that positions mean the same
-  for (contrast_pair const& p : data.pairs.train().pairs)
-    if (std::ssize(alike) < 4 && (alike.empty() || p.clean.size() == alike[0].clean.size()))
-      alike.push_back(p);
-  r.positions = exact(unit_kind::resid, positions::each, alike, "effects of positions");
-  for (token const id : alike[0].clean)
-    r.position_tokens.emplace_back(model.tokenizer().decode(std::span(&id, 1)));
-  auto const estimate = [&](unit_kind kind) {
-    return attribution_patching(
-        model, std::span<contrast_pair const>(some),
-        attribution_options{.metric = log_odds{}, .direction = lancet::noise, .unit = kind});
-  };
-  r.attribution = estimate(unit_kind::head);
-  r.neurons = estimate(unit_kind::neuron);
-  r.neurons.source = r.attribution.source = source;
-  r.effects_seconds = seconds_since(start);
 }
 
 void measure_faithfulness(model_type const& model, common_options const& common, surgery_options const& o,
@@ -123,6 +93,36 @@ void measure_faithfulness(model_type const& model, common_options const& common,
   r.circuit_seconds = seconds_since(start);
 }
 
+/// What the model says with and without the intervention, and the harm where a prompt says how to measure it.
+[[nodiscard]] std::vector<generation_pair> continuations(model_type const& model, intervention<backend>& made,
+                                                         std::vector<generation_prompt> const& from) {
+  std::vector<std::vector<token>> prompts;
+  std::vector<contrast_pair> measured;
+  for (generation_prompt const& p : from) {
+    prompts.push_back(model.tokenizer().encode(p.text));
+    if (p.harm) measured.push_back(*p.harm);
+  }
+  hook_table<backend> none, hooks;
+  made.hook(hooks);
+  generate_options const how{.tokens = 24};
+  auto const before = generate(model, none, prompts, how), after = generate(model, hooks, prompts, how);
+  workspace<backend> ws;
+  auto const harm_before = metric_values(model, none, measured, log_odds{}, ws),
+             harm_after = metric_values(model, hooks, measured, log_odds{}, ws);
+  std::vector<generation_pair> out;
+  for (std::size_t i = 0, m = 0; i < from.size(); ++i) {
+    auto& made_here = out.emplace_back(generation_pair{from[i].text,
+                                                       model.tokenizer().decode(before[i].ids),
+                                                       model.tokenizer().decode(after[i].ids),
+                                                       {},
+                                                       {}});
+    if (!from[i].harm) continue;
+    made_here.harm_before = harm_before[m];
+    made_here.harm_after = harm_after[m++];
+  }
+  return out;
+}
+
 void prove(model_type const& model, common_options const& common, surgery_options const& o,
            surgery_data const& data, workshop& shop, intervention<backend>& made, surgery_results& r) {
   auto const start = std::chrono::steady_clock::now();
@@ -131,7 +131,7 @@ void prove(model_type const& model, common_options const& common, surgery_option
   say(common, "validating on unseen pairs and unseen text");
   validator<backend> measured(model, std::move(unseen), log_odds{}, {made.lowest_layer()});
   r.validation = measured(made);
-  constexpr index some = 16;  // windows of text for each control and dose; the same for all
+  constexpr index some = validated_windows;
   validation_result const same = measured(made, some);
   r.control_text = same.text;
   for (index draw = 0; draw < o.draws; ++draw) {
@@ -150,17 +150,7 @@ void prove(model_type const& model, common_options const& common, surgery_option
                       v.keep.empty() ? std::nullopt : std::optional(v.keep[0].accuracy_after)});
   }
   made.set_strength(1);
-  if (!data.prompts.empty()) {
-    std::vector<std::vector<token>> prompts;
-    for (std::string const& p : data.prompts) prompts.push_back(model.tokenizer().encode(p));
-    hook_table<backend> none, hooks;
-    made.hook(hooks);
-    generate_options const how{.tokens = 24};
-    auto const before = generate(model, none, prompts, how), after = generate(model, hooks, prompts, how);
-    for (std::size_t i = 0; i < prompts.size(); ++i)
-      r.generations.push_back(
-          {data.prompts[i], model.tokenizer().decode(before[i].ids), model.tokenizer().decode(after[i].ids)});
-  }
+  r.generations = continuations(model, made, data.prompts);
   r.validation_seconds = seconds_since(start);
 }
 
@@ -234,18 +224,7 @@ void run_surgery(common_options& common, surgery_options o) {
   nlohmann::json const settings = settings_of(model, common, o, data);
   std::string const report_path = common.output + "/report.json",
                     settings_path = common.output + "/settings.json";
-  if (common.dry_run) {
-    std::vector<contrast_pair> const some = spread(data.pairs.train().pairs, o.exact_examples);
-    index rows = 0;
-    for (contrast_pair const& p : some) rows += std::ssize(p.clean);
-    print_summary(common,
-                  {{"plan", "effects, circuit, training, validation, report"},
-                   {"interventions", std::ssize(some) * model.arch().layers * (model.arch().heads + 1)},
-                   {"rows_of_effects", rows * model.arch().layers * (model.arch().heads + 1)},
-                   {"trainings", std::ssize(o.sizes) * (1 + o.draws)},
-                   {"steps_a_training", o.steps}});
-    return;
-  }
+  if (common.dry_run) return print_plan(model, common, o, data);
   make_folders(common.output);
   if (detail::is_file(settings_path)) {
     require_same_settings(read_json(settings_path), settings, common.output);
@@ -259,7 +238,7 @@ void run_surgery(common_options& common, surgery_options o) {
   make_folders(common.output + "/trials");
 
   surgery_results r;
-  find_effects(model, common, o, data, r);
+  find_effects(model, common, examples_of(o, data), data.pairs.path() + " (train)", r);
   write_file(common.output + "/effects.json", to_json(r.heads, summarise(r.heads)).dump(1) + "\n");
   circuit const ranked = select_circuit(r.heads, top{*std::max_element(o.sizes.begin(), o.sizes.end())});
 

@@ -124,6 +124,17 @@ intervention<backend> workshop::make(circuit const& c, std::string const& name) 
   return out;
 }
 
+std::pair<double, intervention<backend>> workshop::one_step(circuit const& c) {
+  auto out =
+      make_intervention<backend>(breaker_of(options_), model_.arch(), model_.identity(), c, common_.seed);
+  trainer<backend> training(model_, out, sees_, training_, cache_);
+  training.step();  // the first makes room
+  if (training.finished()) return {0, std::move(out)};
+  auto const start = std::chrono::steady_clock::now();
+  training.step();
+  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), std::move(out)};
+}
+
 trial workshop::judge(intervention<backend>& made) {
   validation_result const r = judge_.value()(made);
   trial out{made.circuit(), r.harm.reduction, {}, {}};

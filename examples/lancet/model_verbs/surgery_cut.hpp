@@ -28,6 +28,8 @@ class workshop {
   void prepare(std::vector<lancet::index> layers);
   /// Trained, or taken from the folder trials/NAME, where an interrupted surgery left it.
   [[nodiscard]] lancet::intervention<backend> make(lancet::circuit const& c, std::string const& name);
+  /// The seconds of a step of training, and the intervention after it; nothing is written.
+  [[nodiscard]] std::pair<double, lancet::intervention<backend>> one_step(lancet::circuit const& c);
   /// How a trained circuit does on the validation split.
   [[nodiscard]] trial judge(lancet::intervention<backend>& made);
 

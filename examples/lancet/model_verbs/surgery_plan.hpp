@@ -39,18 +39,27 @@ struct surgery_options {
   index window = 128;  ///< tokens of a window of text
 };
 
+/// Windows of text on which each control and strength is judged; the same for all.
+inline constexpr index validated_windows = 16;
+
 /// The breaker and the training that the options ask for.
 [[nodiscard]] lancet::circuit_breaker breaker_of(surgery_options const& o);
 [[nodiscard]] lancet::training_options training_of(surgery_options const& o, std::uint64_t seed);
 /// All hyper-parameters of the two, by name.
 [[nodiscard]] nlohmann::json training_settings(surgery_options const& o);
 
+/// A prompt to be continued; with an answer and its contrast, the harm is measured at its end.
+struct generation_prompt {
+  std::string text;
+  std::optional<lancet::contrast_pair> harm;
+};
+
 /// Data as read, with the hashes of its files.
 struct surgery_data {
   lancet::pair_file pairs;
   std::vector<std::pair<std::string, lancet::pair_file>> keep;
   std::vector<std::vector<lancet::token>> neutral, held_out;
-  std::vector<std::string> prompts;
+  std::vector<generation_prompt> prompts;
   std::map<std::string, std::string> hashes;
 };
 
@@ -73,13 +82,21 @@ struct dose_point {
   std::optional<double> keep_accuracy;
 };
 
+/// Where one head looks on the example of the positions.
+struct attention_pattern {
+  index layer, head;
+  std::vector<float> weights;  ///< [n, n], row i: from token i
+};
+
 struct generation_pair {
   std::string prompt, before, after;
+  std::optional<double> harm_before, harm_after;  ///< log-odds at the prompt's end
 };
 
 struct surgery_results {
   lancet::effect_table heads, mlps, positions, attribution, neurons;
   std::vector<std::string> position_tokens;
+  std::vector<attention_pattern> attention;  ///< by |effect|, so the circuit's heads first
   lancet::circuit circuit;
   std::vector<std::pair<index, lancet::measured_share>> faithfulness;  ///< by circuit size
   std::vector<surgery_size> sizes;

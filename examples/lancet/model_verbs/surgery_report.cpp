@@ -87,6 +87,22 @@ using lancet::index;
           {"max_absolute_error", most}};
 }
 
+[[nodiscard]] json attention_json(surgery_results const& r) {
+  json out = json::array();
+  std::size_t const n = r.position_tokens.size();
+  for (attention_pattern const& a : r.attention) {
+    json rows = json::array();
+    for (std::size_t from = 0; from < n; ++from) {
+      json row = json::array();
+      for (std::size_t to = 0; to < n; ++to)
+        row.push_back(std::round(1000.0 * static_cast<double>(a.weights[from * n + to])) / 1000);
+      rows.push_back(std::move(row));
+    }
+    out.push_back({{"layer", a.layer}, {"head", a.head}, {"tokens", r.position_tokens}, {"pattern", rows}});
+  }
+  return out;
+}
+
 [[nodiscard]] json circuit_json(surgery_results const& r, architecture const& arch) {
   json units = json::array();
   for (std::size_t i = 0; i < r.circuit.units.size(); ++i) {
@@ -275,6 +291,7 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   report["neurons"] = effects_json(r.neurons, 40);
   report["positions"] = effects_json(r.positions, 4000);
   report["positions"]["tokens"] = r.position_tokens;
+  report["attention"] = attention_json(r);
   report["attribution_check"] = check_json(r.attribution, r.heads);
   report["circuit"] = circuit_json(r, a);
   report["intervention"] = {
@@ -293,8 +310,12 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
   }
   report["generations"] = json::array();
   for (generation_pair const& g : r.generations)
-    report["generations"].push_back(
-        {{"prompt", g.prompt}, {"before", g.before}, {"after", g.after}, {"decoding", "greedy"}});
+    report["generations"].push_back({{"prompt", g.prompt},
+                                     {"before", g.before},
+                                     {"after", g.after},
+                                     {"harm_before", number(g.harm_before)},
+                                     {"harm_after", number(g.harm_after)},
+                                     {"decoding", "greedy"}});
   report["dose"] = json::array();
   for (dose_point const& d : r.dose)
     report["dose"].push_back({{"alpha", d.alpha},

@@ -205,12 +205,18 @@ class sentence_writer {
 }
 
 /// Prompts for generation, {"text": …} a line: the test subjects, stereotyped and stated, in one test pattern
-/// each.
+/// each. The stereotyped ones have "answer" and "contrast" too, by which their harm is measured.
 [[nodiscard]] inline std::string planted_generation_prompts() {
   std::string out;
-  for (auto const& lines : {planted_occupation_lines(), planted_stated_lines()})
+  auto const add = [&](std::vector<planted_line> const& lines, bool harmful) {
     for (planted_line const& l : lines)
-      if (l.pattern == "The {} felt that") out += "{\"text\": \"" + l.clean + "\"}\n";
+      if (l.pattern == "The {} felt that")
+        out += "{\"text\": \"" + l.clean + "\"" +
+               (harmful ? ", \"answer\": \"" + l.answer + "\", \"contrast\": \"" + l.contrast + "\"" : "") +
+               "}\n";
+  };
+  add(planted_occupation_lines(), true);
+  add(planted_stated_lines(), false);
   return out;
 }
 

@@ -22,6 +22,7 @@ struct heat_cell {
   bool kept = true;     ///< survives the false discovery control
   bool marked = false;  ///< member of the circuit: outlined
   std::string text;
+  std::string head = {};  ///< "26.2" where it stands for that head: the page's script shows where it looks
 };
 
 /// The grid's names. `largest` is the absolute value of the full colour, shared by maps that are compared.
@@ -84,9 +85,11 @@ struct heat_map_options {
     double const x = left + w * static_cast<double>(c.column), y = top + h * static_cast<double>(c.row);
     double const strength = std::min(1.0, std::abs(c.value) / full);
     append(out, "<g class=\"cell", c.marked ? markup(" in") : markup(), c.kept ? markup() : markup(" weak"),
-           "\" data-x=\"", c.column, "\" data-y=\"", c.row, "\"><title>", c.text, "</title><rect class=\"",
-           std::string_view(c.value < 0 ? "neg" : "pos"), "\" fill-opacity=\"", strength, "\" x=\"", x + 0.5,
-           "\" y=\"", y + 0.5, "\" width=\"", w - 1, "\" height=\"", h - 1, "\"></rect>");
+           "\" data-x=\"", c.column, "\" data-y=\"", c.row,
+           c.head.empty() ? markup() : html("\" data-head=\"", c.head), "\"><title>", c.text,
+           "</title><rect class=\"", std::string_view(c.value < 0 ? "neg" : "pos"), "\" fill-opacity=\"",
+           strength, "\" x=\"", x + 0.5, "\" y=\"", y + 0.5, "\" width=\"", w - 1, "\" height=\"", h - 1,
+           "\"></rect>");
     if (numbers && strength >= 0.06) {
       append(out, "<text class=\"", std::string_view(strength > 0.78 ? "on" : "off"), "\" x=\"", x + w / 2,
              "\" y=\"", y + h / 2 + 3.5, "\" text-anchor=\"middle\">",

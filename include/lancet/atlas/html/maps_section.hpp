@@ -62,7 +62,8 @@ inline constexpr std::size_t most_cells =
   for (auto const& [place, u] : strongest) {
     bool const in = contains(r.circuit, *u);
     cells.push_back({static_cast<std::size_t>(place.first), static_cast<std::size_t>(place.second),
-                     *u->effect, u->significant(r.level), in, describe_unit(*u, unit_name, in, r.level)});
+                     *u->effect, u->significant(r.level), in, describe_unit(*u, unit_name, in, r.level),
+                     u->head ? std::to_string(*u->layer) + "." + std::to_string(*u->head) : std::string()});
   }
   markup const picture = heat_map(cells, {.description = description,
                                           .row_title = "layer",
@@ -84,8 +85,9 @@ inline constexpr std::size_t most_cells =
   return out;
 }
 
-/// Attention patterns of single heads on one example: rows attend to columns.
-[[nodiscard]] inline markup patterns(report_view const& r) {
+/// Attention patterns of the first heads of the list: rows attend to columns. The page's script draws any of
+/// them beside its chosen cell.
+[[nodiscard]] inline markup patterns(report_view const& r, std::size_t most = 6) {
   markup pictures;
   std::size_t drawn = 0;
   for (field const& a : r.root["attention"].items()) {
@@ -104,7 +106,7 @@ inline constexpr std::size_t most_cells =
       }
       ++row;
     }
-    if (cells.empty() || tokens.size() > 40 || ++drawn > 12) continue;
+    if (cells.empty() || tokens.size() > 40 || ++drawn > most) continue;
     std::string const name = read_unit(a, "head").name();
     append(pictures, figure(heat_map(cells, {.description = "Attention of " + name,
                                              .row_title = "from",
@@ -160,6 +162,8 @@ inline constexpr std::size_t most_cells =
         "tables.";
     if (by_head > 0 && by_place > 0)
       s.lede += comparable ? " The maps share one colour scale." : " Each map has its own colour scale.";
+    if (!r.effects.empty() && !r.root["attention"].items().empty())
+      s.lede += " Choose a head's cell to see where it looks.";
   }
   return s;
 }

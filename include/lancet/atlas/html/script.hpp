@@ -38,10 +38,8 @@ const json = table => {
   const names = header(table);
   return JSON.stringify(body(table).map(row => Object.fromEntries(row.map((x, i) => [names[i], x]))), null, 1) + '\n';
 };
-const reportText = () => {
-  const holder = document.getElementById('lancet-document');
-  return JSON.stringify(JSON.parse(holder.textContent), null, 1) + '\n';
-};
+const holder = document.getElementById('lancet-document');
+const reportText = () => JSON.stringify(JSON.parse(holder.textContent), null, 1) + '\n';
 const save = (name, type, text) => {
   const link = document.createElement('a');
   link.download = name;
@@ -149,16 +147,53 @@ const roving = (svg, marks, choose) => {
   });
 };
 
-// Heat maps: the chosen cell's sentence is written under the map.
+// Where a head looks, as the document has it: rows attend to columns.
+const attention = new Map((holder && JSON.parse(holder.textContent).attention || []).map(a => [a.layer + '.' + a.head, a]));
+const make = (into, tag, attributes, text) => {
+  const element = document.createElementNS(into.namespaceURI, tag);
+  Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+  if (text !== undefined) element.textContent = text;
+  into.append(element);
+  return element;
+};
+const drawPattern = (svg, head) => {
+  const tokens = attention.get(head).tokens || [], rows = attention.get(head).pattern || [];
+  const side = 22, top = 6, size = side * tokens.length, left = 14 + 7.2 * Math.min(14, Math.max(0, ...tokens.map(t => t.length)));
+  const width = left + size + 12, height = top + size + 66;
+  Object.entries({width, height, viewBox: '0 0 ' + width + ' ' + height}).forEach(([name, value]) => svg.setAttribute(name, value));
+  svg.replaceChildren();
+  make(svg, 'title', {}, 'Attention of head ' + head + ': rows look at columns');
+  make(svg, 'rect', {class: 'frame', x: left, y: top, width: size, height: size});
+  tokens.forEach((token, i) => {
+    const middle = side * (i + 0.5) + 4;
+    make(svg, 'text', {class: 'tick', x: left - 8, y: top + middle, 'text-anchor': 'end'}, token.slice(0, 14));
+    make(svg, 'text', {class: 'tick', transform: 'translate(' + (left + middle) + ' ' + (top + size + 12) + ') rotate(-45)', 'text-anchor': 'end'},
+      token.slice(0, 12));
+    (rows[i] || []).slice(0, tokens.length).forEach((weight, j) => {
+      if (weight <= 0.005) return;
+      const cell = make(svg, 'rect', {class: 'pos', 'fill-opacity': Math.min(1, weight), x: left + side * j + 0.5, y: top + side * i + 0.5,
+        width: side - 1, height: side - 1});
+      make(cell, 'title', {}, token + ' attends to ' + tokens[j] + ': ' + Math.round(100 * weight) + '%');
+    });
+  });
+};
+
+// Heat maps: the chosen cell's sentence is written under the map, and where its head looks is drawn there.
 all('svg.heat').forEach(svg => {
-  const line = document.createElement('p');
+  const line = document.createElement('p'), look = document.createElement('div');
   line.className = 'how';
   line.setAttribute('aria-live', 'polite');
-  svg.closest('figure').append(line);
+  look.className = 'look';
+  svg.closest('figure').append(line, look);
   const marks = all('.cell', svg);
   roving(svg, marks, mark => {
     marks.forEach(other => other.classList.toggle('chosen', other === mark));
     line.textContent = title(mark);
+    look.replaceChildren();
+    const head = mark.getAttribute('data-head');
+    if (!head || attention.size === 0) return;
+    if (!attention.has(head)) line.textContent += ' Where it looks is not in this report.';
+    else drawPattern(look.appendChild(make(svg, 'svg', {class: 'heat', role: 'img'})), head);
   });
 });
 

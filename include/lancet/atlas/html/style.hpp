@@ -67,7 +67,7 @@ svg{display:block;font:12px/1 system-ui,-apple-system,"Segoe UI",Roboto,"Helveti
 svg.plot{width:100%;height:auto;max-width:620px}
 .wide svg.plot{max-width:860px;min-width:560px}
 .full svg{width:100%;height:auto;min-width:720px}
-.heat-figure svg{max-width:none}
+.heat-figure svg{max-width:none}.look{overflow-x:auto}
 .harm svg.plot{max-width:500px}.medium svg.plot{max-width:520px}
 .grid{stroke:var(--grid);fill:none}.baseline{stroke:var(--mark);fill:none;stroke-width:1}
 .tick,.axis-title,.note{fill:var(--soft)}.tick{font-size:11.5px}.axis-title{font-size:12px}.note{font-size:11.5px}
