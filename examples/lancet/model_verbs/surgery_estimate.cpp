@@ -77,7 +77,7 @@ void print_plan(model_type const& model, common_options const& common, surgery_o
   index const judged = o.draws + 8,  // the surgery twice, its controls, other strengths
       windows = std::ssize(data.held_out) + (judged - 1) * validated_windows;
   double const validation =
-      cost.pairs * static_cast<double>(judged) + cost.window * static_cast<double>(windows);
+      cost.reading + cost.pairs * static_cast<double>(judged) + cost.window * static_cast<double>(windows);
   print_summary(
       common,
       {{"plan", "effects, circuit, training, validation, report"},

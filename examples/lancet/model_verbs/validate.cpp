@@ -91,12 +91,13 @@ void run(common_options& common, options const& o) {
     lancet::index rows = 0;
     for (auto const& w : data.held_out) rows += 2 * std::ssize(w);
     validation_cost const cost = sample_validation(model, data, m, *what);
-    return print_summary(common, {{"plan", "harm, keep pairs, held-out text, sham control"},
-                                  {"items", data.harm.pairs.size()},
-                                  {"passes", 4 * (data.keep.size() + 1) + 2 * data.held_out.size()},
-                                  {"rows_of_text", rows},
-                                  {"estimated_seconds",
-                                   cost.pairs + cost.window * static_cast<double>(data.held_out.size())}});
+    return print_summary(
+        common, {{"plan", "harm, keep pairs, held-out text, sham control"},
+                 {"items", data.harm.pairs.size()},
+                 {"passes", 4 * (data.keep.size() + 1) + 2 * data.held_out.size()},
+                 {"rows_of_text", rows},
+                 {"estimated_seconds",
+                  cost.reading + 2 * cost.pairs + cost.window * static_cast<double>(data.held_out.size())}});
   }
   json settings = intervention_hashes(o.intervention.folder);
   settings["backend"] = backend::name;

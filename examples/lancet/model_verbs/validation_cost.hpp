@@ -10,21 +10,19 @@
 
 namespace program::PROGRAM_BACKEND {
 
+/// Seconds.
 struct validation_cost {
-  double pairs = 0;   ///< seconds of all pairs, of the harm and to keep, before and after
-  double window = 0;  ///< seconds of one window of text, before and after
+  double reading = 0;  ///< of the frozen model, once for all interventions
+  double pairs = 0;    ///< of one intervention on all pairs
+  double window = 0;   ///< of one intervention on one window of text
 };
 
-/// Runs at most eight pairs of each set and one window.
+/// Scales up what at most eight pairs of each set and one window take.
 [[nodiscard]] inline validation_cost sample_validation(model_type const& model,
                                                        lancet::validation_data const& data, lancet::metric m,
                                                        lancet::intervention<backend>& what) {
-  auto const seconds = [&](lancet::validation_data const& part) {
-    auto const start = std::chrono::steady_clock::now();
-    lancet::validator<backend> some(model, part, m, {what.lowest_layer()});
-    static_cast<void>(some(what));
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
+  using clock = std::chrono::steady_clock;
+  auto const seconds = [](clock::duration d) { return std::chrono::duration<double>(d).count(); };
   auto const first = [](lancet::test_pairs const& all, std::size_t most) {
     lancet::test_pairs out = all;
     out.pairs.resize(std::min(all.size(), most));
@@ -38,13 +36,23 @@ struct validation_cost {
     sampled += few.keep.back().second.size();
   }
   validation_cost out;
-  out.pairs = seconds(few) * static_cast<double>(all) / static_cast<double>(sampled);
-  if (!data.held_out.empty()) {
-    auto const& window = *std::max_element(data.held_out.begin(), data.held_out.end(),
-                                           [](auto const& a, auto const& b) { return a.size() < b.size(); });
-    lancet::validation_data const one{first(data.harm, 1)}, text{one.harm, {}, {window}};
-    out.window = std::max(0.0, seconds(text) - seconds(one));
-  }
+  auto const measure = [&](lancet::validation_data const& part, double share, double& call) {
+    auto const start = clock::now();
+    lancet::validator<backend> some(model, part, m, {what.lowest_layer()});
+    out.reading += share * seconds(clock::now() - start);
+    static_cast<void>(some(what));  // makes room
+    auto const again = clock::now();
+    static_cast<void>(some(what));
+    call = share * seconds(clock::now() - again);
+  };
+  measure(few, static_cast<double>(all) / static_cast<double>(sampled), out.pairs);
+  if (data.held_out.empty()) return out;
+  auto const& window = *std::max_element(data.held_out.begin(), data.held_out.end(),
+                                         [](auto const& a, auto const& b) { return a.size() < b.size(); });
+  double both = 0, without = out.reading;
+  measure({first(data.harm, 1), {}, {window}}, 1, both);
+  out.reading = without + (out.reading - without) * static_cast<double>(data.held_out.size());
+  out.window = both;
   return out;
 }
 
