@@ -277,9 +277,8 @@ void add(CLI::App& app, common_options& common) {
   verb->add_option("--sizes", o.sizes, "circuit sizes to try, ascending")
       ->delimiter(',')
       ->check(CLI::Range(1, 100000));
-  verb->add_flag(
-      "--every-size", o.every_size,
-      "train every size, for the whole curve; else up to the first that reaches the target");
+  verb->add_flag("--every-size", o.every_size,
+                 "train every size, for the whole curve; else up to the first that reaches the target");
   verb->add_option("--draws", o.draws, "random circuits of each size")->check(CLI::Range(1, 1000));
   verb->add_option("--target", o.target, "reduction on validation that a size must reach")
       ->check(CLI::Range(0.0, 1.0));
