@@ -192,7 +192,7 @@ all('svg.heat').forEach(svg => {
     look.replaceChildren();
     const head = mark.getAttribute('data-head');
     if (!head || attention.size === 0) return;
-    if (!attention.has(head)) line.textContent += ' Where it looks is not in this report.';
+    if (!attention.has(head)) line.textContent += '. Where it looks is not in this report.';
     else drawPattern(look.appendChild(make(svg, 'svg', {class: 'heat', role: 'img'})), head);
   });
 });
