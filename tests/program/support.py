@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import warnings
 from pathlib import Path
 
 PROGRAM = os.environ.get("LANCET_PROGRAM", "")
@@ -169,14 +168,14 @@ def schema_errors(document):
     try:
         import jsonschema
     except ImportError:
-        raise unittest.SkipTest("SKIPPED: the Python package jsonschema is not installed") from None
+        raise unittest.SkipTest("the Python package jsonschema is not installed") from None
     schemas = {path.name.split(".")[0]: json.loads(path.read_text()) for path in SCHEMAS.glob("*.schema.json")}
     schema = schemas[document["format"].split(".")[1]]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions have another way, which Debian 12's lacks
-        resolver = jsonschema.RefResolver.from_schema(schema, store={other["$id"]: other for other in schemas.values()})
-        validator = jsonschema.Draft202012Validator(schema, resolver=resolver)
-        return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(document)]
+    parts = [key for key, part in schema["properties"].items() if not part.get("$ref", "#").startswith("#")]
+    for key in parts:  # another document: checked by its own schema
+        schema["properties"][key] = {"type": "object"}
+    errors = [f"{error.json_path}: {error.message[:200]}" for error in jsonschema.Draft202012Validator(schema).iter_errors(document)]
+    return errors + [f"{key}: {error}" for key in parts for error in schema_errors(document[key])]
 
 
 def write_lines(path, items):
