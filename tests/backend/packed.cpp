@@ -156,7 +156,8 @@ BOOST_AUTO_TEST_CASE(packed_weights) {
 // Kept in bfloat16, a weight is that of its rounded elements in float, bit for bit, in half the memory.
 BOOST_AUTO_TEST_CASE(weights_in_bfloat16) {
   using B = lancet::backend::eigen<float>;
-  for (auto const& [out, in] : {std::pair<index, index>{45, 23}, {300, 1100}}) {
+  for (auto const& shape : {std::pair<index, index>{45, 23}, {300, 1100}}) {
+    index const out = shape.first, in = shape.second;
     auto const w = random_tensor<B>(out, in, 9);
     auto rounded = lancet::tensor<B>::clone(w);
     for (index i = 0; i < out; ++i)
