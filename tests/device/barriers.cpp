@@ -91,12 +91,12 @@ BOOST_AUTO_TEST_CASE(no_barrier_can_be_taken_out) {
   };
   std::map<barrier, bool> missed;  // true once a run showed that it was missing
   for (auto const scenario : {rows, attention}) {
-    std::vector<std::source_location> met;
+    std::vector<source_line> met;
     settings.barriers = &met;
     operation_results const expected = scenario();
     settings.barriers = nullptr;
     std::set<barrier> here;
-    for (std::source_location const& at : met) here.insert({at.file_name(), static_cast<int>(at.line())});
+    for (source_line const& at : met) here.insert({at.file, at.line});
     for (barrier const& b : here) {
       for (schedule const order : orders) {
         settings.order = order;

@@ -96,12 +96,12 @@ BOOST_AUTO_TEST_CASE(a_lost_barrier_shows) {
     data = start;
   });
   // The same by taking the barrier out.
-  std::vector<std::source_location> met;
+  std::vector<source_line> met;
   emulation::settings().barriers = &met;
   emulate("turn_round", 1, 128, turn_round{true, data.data()});
   emulation::settings().barriers = nullptr;
   BOOST_TEST(met.size() == 128U);
-  emulation::settings().without_barrier_at = static_cast<int>(met[0].line());
+  emulation::settings().without_barrier_at = met[0].line;
   emulation::settings().without_barrier_in = "emulator.cpp";
   data = start;
   emulate("turn_round", 1, 128, turn_round{true, data.data()});

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <memory>
 #include <numeric>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +20,20 @@
 
 namespace lancet::device {
 
+/// A line of a kernel's text. (clang 14 has no std::source_location.)
+struct source_line {
+  char const* file = "";
+  int line = 0;
+
+  [[nodiscard]] static source_line current(char const* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    return {file, line};
+  }
+  [[nodiscard]] std::string text() const { return std::string(file) + ":" + std::to_string(line); }
+  friend bool operator==(source_line const& a, source_line const& b) {
+    return a.line == b.line && (a.file == b.file || std::strcmp(a.file, b.file) == 0);
+  }
+};
+
 enum class schedule { forward, reverse, shuffled };
 
 /// How the emulator runs; the same for all kernels of this process.
@@ -29,7 +42,7 @@ struct emulation {
   int without_barrier_at = 0;      ///< line of a barrier that is ignored, 0: none
   std::string without_barrier_in;  ///< end of that line's file name
   int threads = 0;                 ///< of every block, instead of what is asked for; 0: as asked
-  std::vector<std::source_location>* barriers = nullptr;  ///< collects where threads waited, if given
+  std::vector<source_line>* barriers = nullptr;  ///< collects where threads waited, if given
 
   [[nodiscard]] static emulation& settings() {
     static emulation now;
@@ -49,9 +62,9 @@ class emulated_block {
   [[nodiscard]] int threads() const;
   [[nodiscard]] index number() const { return number_; }
   [[nodiscard]] index blocks() const { return blocks_; }
-  void sync(std::source_location at = std::source_location::current());
+  void sync(source_line at = source_line::current());
   template <class T>
-  [[nodiscard]] T shuffle_xor(T value, int mask, std::source_location at = std::source_location::current());
+  [[nodiscard]] T shuffle_xor(T value, int mask, source_line at = source_line::current());
   template <class S>
   [[nodiscard]] S& shared();
 
@@ -87,7 +100,7 @@ class emulated_threads {
 
   [[nodiscard]] int count() const { return static_cast<int>(states_.size()); }
 
-  void wait_for_block(int thread, std::source_location at) {
+  void wait_for_block(int thread, source_line at) {
     emulation& settings = emulation::settings();
     if (settings.barriers) settings.barriers->push_back(at);
     if (ignored(at)) return;
@@ -97,7 +110,7 @@ class emulated_threads {
   }
   /// `value`'s bytes of the thread at `other`, once the whole warp has brought its own.
   template <class T>
-  [[nodiscard]] T exchange(int thread, int other, T value, std::source_location at) {
+  [[nodiscard]] T exchange(int thread, int other, T value, source_line at) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 16);
     state& mine = state_of(thread);
     std::memcpy(mine.offered, &value, sizeof value);
@@ -126,7 +139,7 @@ class emulated_threads {
   enum class waiting { nothing, block, warp };
   struct state {
     waiting waits = waiting::nothing;
-    std::source_location at;
+    source_line at;
     unsigned char offered[16], taken[16];
   };
 
@@ -140,17 +153,10 @@ class emulated_threads {
   [[noreturn]] void fail(std::string const& what) const {
     throw error(std::string("kernel ") + kernel_ + ": " + what);
   }
-  [[nodiscard]] static std::string text(std::source_location at) {
-    return std::string(at.file_name()) + ":" + std::to_string(at.line()) + ":" + std::to_string(at.column());
-  }
-  [[nodiscard]] static bool same_place(std::source_location const& a, std::source_location const& b) {
-    return a.line() == b.line() && a.column() == b.column() &&
-           (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
-  }
-  [[nodiscard]] static bool ignored(std::source_location at) {
+  [[nodiscard]] static bool ignored(source_line at) {
     emulation const& settings = emulation::settings();
-    return settings.without_barrier_at == static_cast<int>(at.line()) &&
-           std::string_view(at.file_name()).ends_with(settings.without_barrier_in);
+    return settings.without_barrier_at == at.line &&
+           std::string_view(at.file).ends_with(settings.without_barrier_in);
   }
 
   [[nodiscard]] std::vector<int> order(int count) {
@@ -176,10 +182,10 @@ class emulated_threads {
     if (finished == count()) return false;
     for (int t = 0; t < count(); ++t) {
       state const& s = state_of(t);
-      if (done(t) || s.waits != waiting::block || !same_place(s.at, first_waiting().at))
+      if (done(t) || s.waits != waiting::block || !(s.at == first_waiting().at))
         fail("divergent barrier: thread " + std::to_string(t) +
-             (done(t) ? std::string(" has returned") : " waits at " + text(s.at)) + ", others at " +
-             text(first_waiting().at));
+             (done(t) ? std::string(" has returned") : " waits at " + s.at.text()) + ", others at " +
+             first_waiting().at.text());
     }
     for (state& s : states_) s.waits = waiting::nothing;
     return true;
@@ -204,8 +210,8 @@ class emulated_threads {
       shuffling += !done(t) && state_of(t).waits == waiting::warp ? 1 : 0;
     if (shuffling == 0) return ran;
     for (int t = first; t < first + warp_size; ++t)
-      if (done(t) || state_of(t).waits != waiting::warp || !same_place(state_of(t).at, state_of(first).at))
-        fail("divergent shuffle: thread " + std::to_string(t) + " is not at " + text(state_of(first).at));
+      if (done(t) || state_of(t).waits != waiting::warp || !(state_of(t).at == state_of(first).at))
+        fail("divergent shuffle: thread " + std::to_string(t) + " is not at " + state_of(first).at.text());
     for (int t = first; t < first + warp_size; ++t) {
       std::memcpy(state_of(t).taken, state_of(t).offered, sizeof state_of(t).taken);
       state_of(t).waits = waiting::nothing;
@@ -221,9 +227,9 @@ class emulated_threads {
 };
 
 inline int emulated_block::threads() const { return all_->count(); }
-inline void emulated_block::sync(std::source_location at) { all_->wait_for_block(thread_, at); }
+inline void emulated_block::sync(source_line at) { all_->wait_for_block(thread_, at); }
 template <class T>
-T emulated_block::shuffle_xor(T value, int mask, std::source_location at) {
+T emulated_block::shuffle_xor(T value, int mask, source_line at) {
   return all_->exchange(thread_, thread_ ^ mask, value, at);
 }
 template <class S>
