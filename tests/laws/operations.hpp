@@ -227,8 +227,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(wide_heads, B, backends) {
 // Keys from a prefix or from the segment itself.
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_prefix_is_as_good_as_own_keys, B, backends) {
   for (index const d : {5, 16, 64})
-    for (auto const& [n, window] :
+    for (auto const& [rows, window] :
          {std::pair<index, index>{2, 0}, {9, 0}, {70, 0}, {150, 0}, {9, 2}, {150, 70}, {150, 5}}) {
+      index const n = rows;
       attention_shape const shape{4, 2, d, 0.3, 0, {window, true}};
       tensor<B> x = random_tensor<B>(n, 8 * d, 70, 2), whole(n, 4 * d);
       auto const part = [&](index first, tensor<B>& z) {

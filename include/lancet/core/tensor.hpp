@@ -17,7 +17,7 @@ class tensor {
 
   tensor() = default;
   /// Zero-filled [rows, cols].
-  tensor(index rows, index cols) : rows_(rows), cols_(cols), storage_(rows * cols) {}
+  tensor(index rows, index cols) : rows_(rows), cols_(cols), storage_(count(rows, cols)) {}
 
   tensor(tensor&&) noexcept = default;
   tensor& operator=(tensor&&) noexcept = default;
@@ -31,14 +31,14 @@ class tensor {
 
   /// Changes the shape; contents are unspecified afterwards.
   void resize(index rows, index cols) {
-    if (rows * cols > capacity()) storage_ = typename B::storage(rows * cols);
+    if (rows * cols > capacity()) storage_ = typename B::storage(count(rows, cols));
     rows_ = rows;
     cols_ = cols;
   }
 
   [[nodiscard]] index rows() const { return rows_; }
   [[nodiscard]] index cols() const { return cols_; }
-  [[nodiscard]] index capacity() const { return storage_.size(); }
+  [[nodiscard]] index capacity() const { return static_cast<index>(storage_.size()); }
   [[nodiscard]] bool empty() const { return rows_ * cols_ == 0; }
 
   [[nodiscard]] view<B> all() { return {storage_.data(), rows_, cols_, cols_}; }
@@ -47,6 +47,11 @@ class tensor {
   operator const_view<B>() const { return all(); }
 
  private:
+  /// In the type that the storage counts in: a std::vector's is unsigned.
+  [[nodiscard]] static auto count(index rows, index cols) {
+    return static_cast<decltype(std::declval<typename B::storage const&>().size())>(rows * cols);
+  }
+
   index rows_ = 0;
   index cols_ = 0;
   typename B::storage storage_;
