@@ -18,6 +18,7 @@ namespace {
 using namespace lancet;
 using device::emulation;
 using device::schedule;
+using device::source_line;
 using B = backend::emulated<float>;
 constexpr schedule orders[] = {schedule::forward, schedule::reverse, schedule::shuffled};
 
