@@ -17,7 +17,8 @@ using backend = lancet::backend::eigen<float>;
 namespace site = lancet::site;
 
 int main() {
-  auto const [model, truth] = lancet::planted_model<backend>();
+  auto const planted = lancet::planted_model<backend>();
+  auto const& model = planted.model;
   auto const& tokens = model.tokenizer();
   lancet::token const she = tokens.encode(" she")[0], he = tokens.encode(" he")[0];
   lancet::workspace<backend> ws;
@@ -39,7 +40,7 @@ int main() {
   std::printf("nurse:                            %+.2f\n", log_odds("The nurse said that", recording));
   std::printf("mechanic:                         %+.2f\n", log_odds("The mechanic said that", none));
 
-  for (lancet::unit const& head : truth.heads) {
+  for (lancet::unit const& head : planted.truth.heads) {
     auto const columns = lancet::head_columns(head.number, model.arch().head_dim);
     auto const value = nurse.get<site::z>(head.layer).col_range(columns.first, model.arch().head_dim);
     lancet::target where;

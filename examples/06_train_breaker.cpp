@@ -15,7 +15,7 @@ using backend = lancet::backend::eigen<float>;
 using lancet::split;
 
 int main() {
-  auto const [model, truth] = lancet::planted_model<backend>();
+  auto const model = lancet::planted_model<backend>().model;
   auto const& tokens = model.tokenizer();
   auto const harm = lancet::planted_occupation_lines(), stated = lancet::planted_stated_lines();
   auto const harm_train = lancet::planted_pairs<split::train>(harm, tokens);
