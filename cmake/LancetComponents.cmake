@@ -8,12 +8,14 @@ include_guard(GLOBAL)
 set(LANCET_COMPONENTS "")  # found ones, in order of declaration; core first
 set(LANCET_MISSING "")     # known ones that were switched off or not found
 
-# lancet_component(<name> [TOOL] [INCLUDES prefix...] PACKAGES "find_package arguments"... LINK target... DEBIAN package...)
+# lancet_component(<name> [TOOL] [COMPILER language] [INCLUDES prefix...]
+#                  PACKAGES "find_package arguments"... LINK target... DEBIAN package...)
 #
 # Declares lancet::<name>. The cache variable LANCET_WITH_<NAME> says whether it is wanted: AUTO (when its packages are
-# found), ON (or configuring fails), OFF. A TOOL is for our own programs only: no option, no lancet::<name>, not installed.
+# found, and check_language() found its COMPILER), ON (or configuring fails), OFF. A TOOL is for our own programs only:
+# no option, no lancet::<name>, not installed.
 function(lancet_component name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "TOOL" "" "INCLUDES;PACKAGES;LINK;DEBIAN")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TOOL" "COMPILER" "INCLUDES;PACKAGES;LINK;DEBIAN")
   string(TOUPPER ${name} upper)
   set_property(GLOBAL APPEND PROPERTY LANCET_KNOWN_COMPONENTS ${name})
   set_property(GLOBAL PROPERTY LANCET_INCLUDES_${name} "${arg_INCLUDES}")
@@ -45,6 +47,9 @@ function(lancet_component name)
         break()
       endif()
     endforeach()
+    if(NOT reason AND arg_COMPILER AND NOT CMAKE_${arg_COMPILER}_COMPILER)
+      set(reason "no ${arg_COMPILER} compiler works with ${CMAKE_CXX_COMPILER}")
+    endif()
   endif()
 
   if(reason)
@@ -138,6 +143,17 @@ function(lancet_unmet out)
     endif()
   endforeach()
   set(${out} "${unmet}" PARENT_SCOPE)
+endfunction()
+
+# lancet_why_without(<out> component...): "NAME (reason), NAME (reason)", of components that lancet_unmet found.
+function(lancet_why_without out)
+  set(why "")
+  foreach(component IN LISTS ARGN)
+    get_property(reason GLOBAL PROPERTY LANCET_REASON_${component})
+    list(APPEND why "${component} (${reason})")
+  endforeach()
+  list(JOIN why ", " why)
+  set(${out} "${why}" PARENT_SCOPE)
 endfunction()
 
 # lancet_link_needs(<target> <scope> file...): links core and exactly the components that the files ask for.

@@ -10,15 +10,22 @@ if(NOT PROJECT_IS_TOP_LEVEL)  # a language and a library more: only for a projec
   set(LANCET_WITH_CUDA OFF CACHE STRING "lancet::cuda: AUTO, ON or OFF")
 endif()
 if(NOT "${LANCET_WITH_CUDA}" STREQUAL "OFF")
+  set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)  # as in lancet_component
+  find_package(CUDAToolkit 12.4 QUIET)
+  unset(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL)
+  if(NOT CMAKE_CUDA_COMPILER AND CUDAToolkit_NVCC_EXECUTABLE AND NOT DEFINED ENV{CUDACXX})
+    set(ENV{CUDACXX} ${CUDAToolkit_NVCC_EXECUTABLE})  # the toolkit is looked for in more places than the compiler
+  endif()
   check_language(CUDA)  # sets CMAKE_CUDA_COMPILER
 endif()
 lancet_component(cuda
+  COMPILER CUDA
   INCLUDES cuda_runtime.h cublasLt.h lancet/backend/cuda.hpp
   PACKAGES "CUDAToolkit 12.4"
   LINK CUDA::cudart CUDA::cublasLt
   DEBIAN nvidia-cuda-toolkit)
 
-if(TARGET lancet_cuda AND CMAKE_CUDA_COMPILER)
+if(TARGET lancet_cuda)
   enable_language(CUDA)
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # as CUDA::cudart: a program must not hold two runtimes
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that newer nvcc have it

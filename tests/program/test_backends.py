@@ -5,8 +5,6 @@ import json
 
 from support import ProgramTest, main
 
-KNOWN = {"reference", "eigen", "xtensor", "cuda"}
-
 
 class Backends(ProgramTest):
     def backends(self):
@@ -17,7 +15,7 @@ class Backends(ProgramTest):
     def test_info_without_a_model(self):
         info, = self.json_of("info", "--threads", 2)
         self.measured(info)
-        self.assertTrue(set(info["backends"]) <= KNOWN and "eigen" in info["backends"], info)
+        self.assertIn("eigen", info["backends"])
         self.assertEqual(sorted(info["devices"]), info["backends"])
         self.assertEqual(info["devices"]["eigen"], ["this processor"])
         self.assertEqual(info["threads"], 2)
@@ -33,7 +31,7 @@ class Backends(ProgramTest):
     def test_unknown_ones(self):
         names = self.json_of("info")[0]["backends"]
         expected = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-        for missing in KNOWN - set(names):
+        for missing in {"reference", "eigen", "xtensor", "cuda"} - set(names):
             self.refused(2, f"--backend: this program was built without {missing}, expected {expected}", "info", "-m", "m", "--backend", missing)
         self.refused(2, "did you mean eigen?", "info", "-m", "m", "--backend", "eigne")
         self.refused(2, "did you mean eigen?", "--backend", "eigne", "info", "-m", "m")

@@ -19,6 +19,7 @@ namespace lancet::cuda {
 /// Throws cuda_error "OPERATION: …" unless `status` is success, and resource_error where memory is short.
 inline void check(cudaError_t status, char const* operation) {
   if (status == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());  // reported here, and not once more by the next launch
   std::string const what =
       std::string(operation) + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")";
   if (status == cudaErrorMemoryAllocation) throw resource_error(what);
@@ -150,6 +151,14 @@ constexpr cublasComputeType_t compute_of() {
   return static_cast<std::uint32_t>(bits & (~bits + 1));
 }
 
+/// `from` is the caller's again once an upload returns. CUDA stages pageable memory before it returns; page-locked
+/// memory it reads later, so wait for that.
+inline void give_back(void const* from, cudaStream_t stream) {
+  cudaPointerAttributes of{};
+  check(cudaPointerGetAttributes(&of, from), "upload");
+  if (of.type != cudaMemoryTypeUnregistered) check(cudaStreamSynchronize(stream), "upload");
+}
+
 }  // namespace detail
 
 }  // namespace lancet::cuda
@@ -186,7 +195,8 @@ void* cuda_runtime<Math>::allocate(std::size_t bytes) {
 }
 template <class Math>
 void cuda_runtime<Math>::release(void* memory) noexcept {
-  static_cast<void>(cudaFreeAsync(memory, cuda::context::of_process().stream()));
+  if (cudaFreeAsync(memory, cuda::context::of_process().stream()) != cudaSuccess)
+    static_cast<void>(cudaGetLastError());
 }
 template <class Math>
 void cuda_runtime<Math>::zero(void* memory, std::size_t bytes) {
@@ -194,8 +204,9 @@ void cuda_runtime<Math>::zero(void* memory, std::size_t bytes) {
 }
 template <class Math>
 void cuda_runtime<Math>::upload(void const* from, void* to, std::size_t bytes) {
-  cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda::context::current().stream()),
-              "upload");
+  cudaStream_t const stream = cuda::context::current().stream();
+  cuda::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "upload");
+  cuda::detail::give_back(from, stream);
 }
 template <class Math>
 void cuda_runtime<Math>::download(void const* from, void* to, std::size_t bytes) {
@@ -208,9 +219,11 @@ void cuda_runtime<Math>::upload_rows(void const* from, std::size_t bytes, void* 
                                      index rows) {
   if (bytes == 0 || rows == 0) return;  // a copy in two dimensions has a largest pitch, one row has none
   if (rows == 1 || pitch == bytes) return upload(from, to, bytes * static_cast<std::size_t>(rows));
+  cudaStream_t const stream = cuda::context::current().stream();
   cuda::check(cudaMemcpy2DAsync(to, pitch, from, bytes, bytes, static_cast<std::size_t>(rows),
-                                cudaMemcpyHostToDevice, cuda::context::current().stream()),
+                                cudaMemcpyHostToDevice, stream),
               "upload");
+  cuda::detail::give_back(from, stream);
 }
 template <class Math>
 void cuda_runtime<Math>::download_rows(void const* from, std::size_t pitch, void* to, std::size_t bytes,
@@ -311,6 +324,7 @@ void cuda_runtime<Math>::gemm(matrix<In const> a, bool turned_a, matrix<In const
                        p.c.handle, c.data, p.c.handle, &p.algorithm, now.workspace(),
                        cuda::context::workspace_bytes, now.stream()),
         "matmul");
+  if (now.waits()) check(cudaStreamSynchronize(now.stream()), "matmul");
 }
 
 }  // namespace lancet::device
