@@ -47,13 +47,11 @@ struct aligned_allocator {
     if (count > most)  // negative sizes too
       throw resource_error("out of memory: " + std::to_string(static_cast<index>(count)) +
                            " elements asked for");
-    try {
-      void* const memory = ::operator new (count * sizeof(T), std::align_val_t{64});
-      advise_large_pages(memory, count * sizeof(T));
-      return static_cast<T*>(memory);
-    } catch (std::bad_alloc const&) {
+    void* const memory = ::operator new (count * sizeof(T), std::align_val_t{64}, std::nothrow);
+    if (!memory)
       throw resource_error("out of memory: " + std::to_string(count * sizeof(T)) + " bytes asked for");
-    }
+    advise_large_pages(memory, count * sizeof(T));
+    return static_cast<T*>(memory);
   }
   void deallocate(T* memory, std::size_t) noexcept { ::operator delete (memory, std::align_val_t{64}); }
 

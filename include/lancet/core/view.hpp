@@ -41,7 +41,7 @@ struct basic_view<B, T, 2> {
   /// Columns [first, first + count): [rows, count].
   [[nodiscard]] basic_view col_range(index first, index count) const {
     check_range("col_range", first, count, cols);
-    return {data + first, rows, count, stride};
+    return {rows == 0 ? data : data + first, rows, count, stride};  // no rows may have no memory
   }
 
   [[nodiscard]] T* row(index i) const { return data + i * stride; }
