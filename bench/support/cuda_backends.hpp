@@ -7,7 +7,7 @@
 
 #include "lancet/backend/cuda.hpp"
 #include "lancet/core/tensor.hpp"
-#include "lancet/ops/basic.hpp"
+#include "numbers.hpp"
 
 namespace lancet_bench {
 
@@ -57,15 +57,16 @@ template <class B, class F>
 }
 }  // namespace detail
 
-/// Operations a second of a product of two matrices of 8192 × 8192, in this backend's precision.
+/// Operations a second of a product of random numbers [8192, 8192] with a prepared weight [8192, 8192], so in this
+/// backend's precision.
 template <class B>
 [[nodiscard]] double peak_of() {
   static double const measured = [] {
     constexpr index n = 8192;
-    lancet::tensor<B> const a(n, n), b(n, n);
-    lancet::tensor<B> c(n, n);
-    using enum lancet::ops::transpose;
-    return 2.0 * n * n * n / detail::shortest<B>([&] { lancet::ops::matmul<B>(a, no, b, no, c.all()); });
+    auto const x = random_tensor<B>(n, n, "peak x");
+    typename B::weight const w(random_tensor<B>(n, n, "peak w").all());
+    lancet::tensor<B> y(n, n);
+    return 2.0 * n * n * n / detail::shortest<B>([&] { w.apply(x.all(), {}, y.all(), false); });
   }();
   return measured;
 }
