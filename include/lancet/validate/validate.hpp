@@ -10,6 +10,7 @@
 #include "lancet/intervene/frozen_text.hpp"
 #include "lancet/intervene/intervention.hpp"
 #include "lancet/model/score.hpp"
+#include "lancet/ops/elements.hpp"
 #include "lancet/validate/measures.hpp"
 
 namespace lancet {
@@ -119,14 +120,17 @@ class validator {
   }
 
   /// −Σ log P of the tokens that follow each row.
-  [[nodiscard]] static double surprise(tensor<B> const& logits, std::vector<double> const& lse,
-                                       std::vector<token> const& window) {
+  [[nodiscard]] double surprise(tensor<B> const& logits, std::vector<double> const& lse,
+                                std::vector<token> const& window) {
+    following_.clear();
+    for (index i = 0; i + 1 < std::ssize(window); ++i)
+      following_.push_back({i, window[static_cast<std::size_t>(i + 1)]});
+    picked_.resize(std::ssize(following_), 1);
+    ops::gather_elements<B>(logits, following_, picked_.all());
+    read_.resize(following_.size());
+    B::download(picked_, read_.data());
     double sum = 0;
-    for (std::size_t i = 0; i + 1 < window.size(); ++i) {
-      typename B::scalar value;
-      B::download(logits.all().row_range(static_cast<index>(i), 1).col_range(window[i + 1], 1), &value);
-      sum += lse[i] - static_cast<double>(value);
-    }
+    for (std::size_t i = 0; i < read_.size(); ++i) sum += lse[i] - static_cast<double>(read_[i]);
     return sum;
   }
 
@@ -138,6 +142,9 @@ class validator {
   frozen_text<B, Arch> text_;
   std::vector<frozen_pairs<B, Arch>> keep_, likelihood_;
   workspace<B> ws_;
+  std::vector<ops::element> following_;
+  tensor<B> picked_;  // [tokens, 1]
+  std::vector<typename B::scalar> read_;
 };
 
 /// One intervention on unseen data, with the verdict.

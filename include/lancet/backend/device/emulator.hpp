@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs kernels on the host, and makes their mistakes show: each thread of a block is a fiber.
 //
-// One warp runs as far as it can before the next, in forward, reverse or shuffled order: taking turns instead
-// would hide a lost barrier. Shared memory starts as NaN. A barrier that not every thread reaches is an
-// error. A test can take a barrier out (`without_barrier_at`) and see that the results change.
+// Blocks, and the warps of one, run in forward, reverse or shuffled order, each as far as it can before the next:
+// taking turns instead would hide a lost barrier. Shared memory starts as NaN. A barrier that not every thread
+// reaches is an error. A test can take a barrier out (`without_barrier_at`) and see that the results change.
 #pragma once
 
 #include <algorithm>
@@ -49,6 +49,20 @@ struct emulation {
     return now;
   }
 };
+
+/// 0 to count − 1 in the order that the settings ask for; `random` is the state of the shuffled one.
+[[nodiscard]] inline std::vector<int> in_order(index count, std::uint64_t& random) {
+  std::vector<int> out(static_cast<std::size_t>(count));
+  std::iota(out.begin(), out.end(), 0);
+  schedule const by = emulation::settings().order;
+  if (by == schedule::reverse) std::reverse(out.begin(), out.end());
+  if (by == schedule::shuffled)
+    for (std::size_t i = out.size(); i > 1; --i) {
+      random = random * 6364136223846793005U + 1442695040888963407U;
+      std::swap(out[i - 1], out[(random >> 33) % i]);
+    }
+  return out;
+}
 
 class emulated_threads;
 
@@ -159,22 +173,9 @@ class emulated_threads {
            std::string_view(at.file).ends_with(settings.without_barrier_in);
   }
 
-  [[nodiscard]] std::vector<int> order(int count) {
-    std::vector<int> out(static_cast<std::size_t>(count));
-    std::iota(out.begin(), out.end(), 0);
-    schedule const by = emulation::settings().order;
-    if (by == schedule::reverse) std::reverse(out.begin(), out.end());
-    if (by == schedule::shuffled)
-      for (std::size_t i = out.size(); i > 1; --i) {
-        random_ = random_ * 6364136223846793005U + 1442695040888963407U;
-        std::swap(out[i - 1], out[(random_ >> 33) % i]);
-      }
-    return out;
-  }
-
   /// Every warp as far as it can, one after the other, and past the block's barrier; false once all are done.
   bool step() {
-    for (int const warp : order(count() / warp_size))
+    for (int const warp : in_order(count() / warp_size, random_))
       while (step_warp(warp * warp_size)) {
       }
     int finished = 0;
@@ -199,7 +200,7 @@ class emulated_threads {
   /// Each thread of a warp up to where it waits, and past a shuffle that all of them have reached.
   bool step_warp(int first) {
     bool ran = false;
-    for (int const lane : order(warp_size)) {
+    for (int const lane : in_order(warp_size, random_)) {
       int const t = first + lane;
       if (done(t) || state_of(t).waits != waiting::nothing) continue;
       fibers()[static_cast<std::size_t>(t)]->resume();
@@ -247,20 +248,20 @@ struct lone_block {
   [[nodiscard]] index blocks() const { return grid_size; }
 };
 
-/// Runs every block of a grid, one after the other.
+/// Runs every block of a grid, one after the other; threads that do not talk, one after the other of all blocks.
 template <class Kernel>
 void emulate(char const* name, index blocks, int threads, Kernel const& kernel) {
   if constexpr (!requires { Kernel::threads; })
     if (int const wish = emulation::settings().threads) threads = wish;
+  std::uint64_t random = 1;
   if constexpr (is_independent<Kernel>) {
-    for (index b = 0; b < blocks; ++b)
-      for (int t = 0; t < threads; ++t) {
-        lone_block block{t, threads, b, blocks};
-        kernel(block);
-      }
+    for (int const i : in_order(blocks * threads, random)) {
+      lone_block block{i % threads, threads, i / threads, blocks};
+      kernel(block);
+    }
   } else {
     emulated_threads all(name, threads);
-    for (index b = 0; b < blocks; ++b) all.run(kernel, b, blocks);
+    for (int const b : in_order(blocks, random)) all.run(kernel, b, blocks);
   }
 }
 
