@@ -68,6 +68,12 @@ json verdict_json(lancet::verdict const& v) {
           {"keeps_answers", flag(v.keeps_answers)}};
 }
 
+json item_json(lancet::contrast_pair const& pair, std::string const& text, double before, double after) {
+  json out{{"text", text}, {"group", pair.group}, {"before", number(before)}, {"after", number(after)}};
+  if (!pair.other.empty()) out["other"] = json::parse(pair.other);
+  return out;
+}
+
 json unmeasured_json(lancet::validation_result const& r) {
   json out = json::array();
   if (r.text.before.empty())

@@ -2,6 +2,7 @@
 // Members of report.json that come from a validation (docs/schemas/report.schema.json).
 #pragma once
 
+#include "lancet/causal/contrast_pair.hpp"
 #include "lancet/common.hpp"
 #include "lancet/validate/measures.hpp"
 
@@ -15,6 +16,9 @@ namespace program {
 [[nodiscard]] nlohmann::ordered_json keep_json(lancet::validation_result const& r);
 /// The statements of a verdict; null where there is none.
 [[nodiscard]] nlohmann::ordered_json verdict_json(lancet::verdict const& v);
+/// One pair in `items`, with what its line said beside.
+[[nodiscard]] nlohmann::ordered_json item_json(lancet::contrast_pair const& pair, std::string const& text,
+                                               double before, double after);
 /// For the member `notes`: a sentence for each thing that was not measured.
 [[nodiscard]] nlohmann::ordered_json unmeasured_json(lancet::validation_result const& r);
 

@@ -41,6 +41,8 @@ BOOST_AUTO_TEST_CASE(good_lines) {
   BOOST_TEST(file.train().size() == 1u);
   contrast_pair const& p = file.test().pairs[0];
   BOOST_TEST(p.line == 1);
+  BOOST_TEST(p.other == R"({"more":1})");
+  BOOST_TEST(file.train().pairs[0].other.empty());
   BOOST_REQUIRE(p.subject.has_value());
   BOOST_TEST(p.subject->first == 1);
   BOOST_TEST(p.subject->last == 1);

@@ -5,7 +5,6 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "lancet/io/tokenizer.hpp"
 #include "lancet/io/tokenizer_gguf.hpp"
 #include "lancet/io/tokenizer_json.hpp"
+#include "support/real_model.hpp"
 #include "support/shared.hpp"
 
 namespace {
@@ -31,6 +31,7 @@ std::string from_hex(std::string const& hex) {
 }
 
 struct smollm2 {
+  std::string path;
   lancet::tokenizer tokenizer;
   json golden;
 };
@@ -38,20 +39,16 @@ struct smollm2 {
 /// Nothing, and a visible line, where the model or the reference values are missing.
 std::vector<smollm2> load_smollm2(std::string_view what) {
   if (lancet_test::skipped_without_shared(what)) return {};
-  char const* const path = std::getenv("LANCET_MODEL");
-  if (path == nullptr) {
-    std::printf("SKIPPED %.*s: LANCET_MODEL does not name SmolLM2-135M-Instruct.Q4_1.gguf\n",
-                static_cast<int>(what.size()), what.data());
-    return {};
-  }
-  return {{lancet::tokenizer(lancet::read_gguf_tokenizer(lancet::gguf_file::open(path))),
+  std::string const path = lancet_test::real_model(what);
+  if (path.empty()) return {};
+  return {{path, lancet::tokenizer(lancet::read_gguf_tokenizer(lancet::gguf_file::open(path))),
            lancet::read_json(lancet_test::shared("goldens/smollm2/tokenizer.json"))}};
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(smollm2_texts_have_the_reference_ids) {
-  for (auto const& [tokenizer, golden] : load_smollm2("SmolLM2 texts")) {
+  for (auto const& [path, tokenizer, golden] : load_smollm2("SmolLM2 texts")) {
     BOOST_TEST(tokenizer.size() == golden["n_vocab"].get<std::size_t>());
     BOOST_TEST(golden["cases"].size() > 300u);
     for (auto const& c : golden["cases"]) {
@@ -68,7 +65,7 @@ BOOST_AUTO_TEST_CASE(smollm2_texts_have_the_reference_ids) {
 }
 
 BOOST_AUTO_TEST_CASE(smollm2_ids_have_the_reference_texts) {
-  for (auto const& [tokenizer, golden] : load_smollm2("SmolLM2 decoding")) {
+  for (auto const& [path, tokenizer, golden] : load_smollm2("SmolLM2 decoding")) {
     BOOST_TEST(golden["decode"].size() > 50u);
     for (auto const& c : golden["decode"]) {
       auto const list = c["ids"].get<ids>();
@@ -81,7 +78,7 @@ BOOST_AUTO_TEST_CASE(smollm2_ids_have_the_reference_texts) {
 }
 
 BOOST_AUTO_TEST_CASE(smollm2_chats_have_the_reference_ids) {
-  for (auto const& [tokenizer, golden] : load_smollm2("SmolLM2 chats")) {
+  for (auto const& [path, tokenizer, golden] : load_smollm2("SmolLM2 chats")) {
     BOOST_TEST(golden["chat"].size() > 0u);
     for (auto const& c : golden["chat"]) {
       BOOST_TEST(tokenizer.encode(c["text"].get<std::string>()) == c["ids"].get<ids>(),
@@ -91,8 +88,8 @@ BOOST_AUTO_TEST_CASE(smollm2_chats_have_the_reference_ids) {
 }
 
 BOOST_AUTO_TEST_CASE(smollm2_chats_have_the_reference_text) {
-  for (auto const& [tokenizer, golden] : load_smollm2("SmolLM2 chat format")) {
-    auto const format = lancet::read_chat_format(lancet::gguf_file::open(std::getenv("LANCET_MODEL")));
+  for (auto const& [path, tokenizer, golden] : load_smollm2("SmolLM2 chat format")) {
+    auto const format = lancet::read_chat_format(lancet::gguf_file::open(path));
     BOOST_REQUIRE(format.has_value());
     BOOST_TEST(format->name() == "smollm2");
     for (auto const& c : golden["chat"]) {
@@ -106,7 +103,7 @@ BOOST_AUTO_TEST_CASE(smollm2_chats_have_the_reference_text) {
 }
 
 BOOST_AUTO_TEST_CASE(smollm2_knows_its_special_tokens) {
-  for (auto const& [tokenizer, golden] : load_smollm2("SmolLM2 special tokens")) {
+  for (auto const& [path, tokenizer, golden] : load_smollm2("SmolLM2 special tokens")) {
     for (auto const& [name, id] : golden["special_tokens"].items()) {
       BOOST_TEST((tokenizer.find(name) == id.get<std::int32_t>()), name);
       BOOST_TEST(tokenizer.is_special(id.get<std::int32_t>()));

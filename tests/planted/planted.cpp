@@ -9,6 +9,8 @@
 
 #include "lancet/backend/reference.hpp"
 #include "lancet/causal/activation_patching.hpp"
+#include "lancet/causal/attribution_patching.hpp"
+#include "lancet/circuit/select.hpp"
 #include "lancet/hooks/patch.hpp"
 #include "lancet/model/generate.hpp"
 #include "lancet/model/score.hpp"
@@ -176,6 +178,23 @@ BOOST_AUTO_TEST_CASE(exact_patching_finds_exactly_the_planted_units) {
                                            << " against " << most);
       }
   }
+}
+
+// Gradients are the estimate, but here it is good enough: the units of largest estimate are those that were planted.
+BOOST_AUTO_TEST_CASE(attribution_and_integrated_gradients_rank_the_planted_units_first) {
+  auto const made = lancet::planted_model<fast>();
+  auto const pairs = lancet::planted_pairs<split::validation>(occupations, made.model.tokenizer());
+  for (index const steps : {0, 8})
+    for (auto const kind : {lancet::unit_kind::head, lancet::unit_kind::neuron}) {
+      auto const effects = lancet::attribution_patching(
+          made.model, pairs,
+          {.metric = lancet::log_odds{}, .direction = lancet::denoise, .unit = kind, .steps = steps});
+      auto const& planted = kind == lancet::unit_kind::head ? made.truth.heads : made.truth.neurons;
+      auto const top = lancet::select_circuit(effects, lancet::top{std::ssize(planted)});
+      BOOST_TEST((std::set<unit>(top.units.begin(), top.units.end()) ==
+                  std::set<unit>(planted.begin(), planted.end())),
+                 lancet::name(kind) << ", " << steps << " steps");
+    }
 }
 
 BOOST_AUTO_TEST_CASE(continuations_read_well) {

@@ -53,6 +53,19 @@ class Surgery(ProgramTest):
         self.assertEqual(at[0]["perplexity_change"], report["controls"][-1]["change"])
         self.assertEqual(report["notes"], [])
 
+    def test_a_target_out_of_reach_is_said(self):
+        words = self.words("far", "--sizes", 2, "--draws", 1, "--target", 1, "--steps", 20)
+        text, said = self.run_program(*words)
+        self.assertIn("no size reaches the target of 100 %", said)
+        report = self.findings("far")
+        self.assertEqual({(u["layer"], u["head"]) for u in report["circuit"]["units"]}, PLANTED)
+        self.assertIn("No circuit size", report["notes"][0])
+        # Asked again, it tells the same.
+        again, said = self.run_program(*words)
+        self.assertIn("already complete", said)
+        self.assertEqual(again, text)
+        self.assertIn("report: ", text)
+
     def test_what_a_reader_needs_to_repeat_it(self):
         report = self.whole()
         options = report["training"]["options"]
@@ -78,7 +91,9 @@ class Surgery(ProgramTest):
         report = self.findings("bare")
         self.assertIsNone(report["verdict"]["keeps_answers"])
         self.assertIsInstance(report["verdict"]["collateral_within_5_percent"], bool)
-        self.assertEqual(len(report["notes"]), 1)
+        self.assertEqual(len(report["notes"]), 2)
+        self.assertIn("is not measured", report["notes"][0])
+        self.assertIn("No circuit size", report["notes"][1])  # two steps of training reach nothing
         (size,) = report["sizes"]
         self.assertIsNone(size["found"]["collateral"])
         self.assertIsNone(size["random_collateral"])

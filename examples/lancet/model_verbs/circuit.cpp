@@ -59,7 +59,23 @@ void print_plan(common_options const& common, options const& o, model_type const
                  {"estimated_seconds", four * share * static_cast<double>(passes) / 4}});
 }
 
-/// Faithfulness and completeness on pairs, after pruning if that is asked for; false: only the plan was asked for.
+void show(common_options const& common, nlohmann::ordered_json document) {
+  if (!common.json && !common.quiet) print_units(document, 30);
+  print_summary(common, shortened(std::move(document)));
+}
+
+/// Shows a document that the same settings gave before, if the output has one.
+[[nodiscard]] bool shown_before(common_options const& common, nlohmann::ordered_json const& settings) {
+  std::string const path = output_file(common, "circuit.json");
+  auto done = finished_document(path, settings);
+  if (!done) return false;
+  say(common, path + " is already complete");
+  (*done)["output"] = path;
+  show(common, std::move(*done));
+  return true;
+}
+
+/// Faithfulness and completeness on pairs, after pruning if that is asked for; false: there was nothing to measure.
 bool measure(common_options& common, lancet::effects_file const& effects, options const& o,
              lancet::circuit& found, nlohmann::ordered_json& settings) {
   model_type const model = load(common);
@@ -86,10 +102,11 @@ bool measure(common_options& common, lancet::effects_file const& effects, option
     print_plan(common, o, model, found, all, how);
     return false;
   }
+  if (o.prune > 0) settings["prune"] = o.prune;
+  if (shown_before(common, settings)) return false;
   if (o.prune > 0) {
     say(common, "pruning " + std::to_string(found.units.size()) + " units");
     found = prune_circuit(model, std::move(found), o.prune, all, how);
-    settings["prune"] = o.prune;
   }
   say(common, "measuring faithfulness on " + std::to_string(pairs.size()) + " pairs");
   measure_circuit(model, found, all, how);
@@ -110,6 +127,7 @@ void run(common_options& common, options const& o) {
                                   {"estimated_seconds", 0}});
   nlohmann::ordered_json settings{
       {"effects", lancet::sha256_of_file(o.effects)}, {"rule", found.rule}, {"version", lancet::version}};
+  if (o.pairs.empty() && shown_before(common, settings)) return;
   if (o.pairs.empty())
     say(common, "faithfulness is not measured: that needs --model and --pairs");
   else if (!measure(common, effects, o, found, settings))
@@ -118,12 +136,10 @@ void run(common_options& common, options const& o) {
   document["settings"] = settings;
   std::string const path = output_file(common, "circuit.json");
   if (!path.empty()) {
-    static_cast<void>(finished_document(path, settings));  // refuses to replace what other settings gave
     lancet::write_file(path, lancet::detail::file_text(document));
     document["output"] = path;
   }
-  if (!common.json && !common.quiet) print_units(document, 30);
-  print_summary(common, shortened(std::move(document)));
+  show(common, std::move(document));
 }
 
 }  // namespace

@@ -204,6 +204,7 @@ void run(common_options& common, options const& o) {
   if (p.exact && p.window != 1) settings["window"] = p.window;
   if (!p.exact && p.steps > 0) settings["steps"] = p.steps;
   if (noisy) settings["noise"] = o.noise;
+  if (o.per_example) settings["per_example"] = true;  // a second file
   std::string const path = output_file(common, "effects.json");
   if (auto done = finished_document(path, settings)) {
     say(common, path + " is already complete");

@@ -2,6 +2,7 @@
 #include "lancet/model_verbs/verbs.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -165,33 +166,53 @@ void prove(model_type const& model, common_options const& common, surgery_option
           {"every_size", o.every_size},
           {"draws", o.draws},
           {"target", o.target},
+          {"harm_name", o.harm_name},
           {"training", training_settings(o)},
           {"window", o.window},
           {"version", version}};
 }
 
-void show(common_options const& common, surgery_options const& o, surgery_results const& r,
-          std::string const& report) {
+/// The table at the end, of a report that has just been made or lies there from before.
+void show(common_options const& common, nlohmann::json const& report, std::string const& page) {
   if (common.json || common.quiet) return;
-  validation_result const& v = r.validation;
+  auto const value = [](nlohmann::json const& of, char const* key, double times = 1) {
+    return of.contains(key) && of[key].is_number() ? times * of[key].get<double>() : std::nan("");
+  };
+  nlohmann::json const& harm = report.at("harm");
   std::printf("\n%-34s %12s %12s %12s %10s\n", "on unseen data", "before", "after", "change", "p");
-  std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", (o.harm_name + " (log-odds)").c_str(),
-              v.harm.mean_before, v.harm.mean_after, -100 * v.harm.reduction, v.harm.p);
-  for (keep_measure const& k : v.keep) {
-    std::printf("%-34s %11.1f%% %11.1f%% %9.1f pts %10s\n", (k.name + " (accuracy)").c_str(),
-                100 * k.accuracy_before, 100 * k.accuracy_after, 100 * (k.accuracy_after - k.accuracy_before),
-                "");
-    std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n", (k.name + " (log-odds)").c_str(), k.mean_before,
-                k.mean_after, 100 * (k.mean_after / k.mean_before - 1), k.p);
+  std::printf("%-34s %12.3f %12.3f %11.1f%% %10.1e\n",
+              (harm.at("name").get<std::string>() + " (log-odds)").c_str(), value(harm, "before"),
+              value(harm, "after"), value(harm, "reduction", -100), value(harm, "p"));
+  for (nlohmann::json const& k : report.at("keep")) {
+    std::string const name = k.at("name");
+    double const before = value(k, "before"), after = value(k, "after");
+    if (name.ends_with("_accuracy"))
+      std::printf("%-34s %11.1f%% %11.1f%% %9.1f pts\n", name.c_str(), 100 * before, 100 * after,
+                  100 * (after - before));
+    else
+      std::printf("%-34s %12.3f %12.3f %11.2f%% %10.1e\n", name.c_str(), before, after,
+                  100 * (after / before - 1), value(k, "p"));
   }
-  std::printf("%-34s %12.3f %12.3f %11.2f%% %10.1e\n", "perplexity (held-out text)", v.text.perplexity_before,
-              v.text.perplexity_after, 100 * v.text.change(), v.text.p);
-  for (auto const& [name, c] : r.controls)
-    std::printf("%-34s %12.3f %12.3f %11.1f%%\n", ("gap after: " + name).c_str(), c.harm.mean_before,
-                c.harm.mean_after, -100 * c.harm.reduction);
+  for (nlohmann::json const& c : report.at("controls"))
+    std::printf("%-34s %12.3f %12.3f %11.1f%%\n", ("gap after: " + c.at("name").get<std::string>()).c_str(),
+                value(harm, "before"), value(harm, "before") * (1 - value(c, "reduction")),
+                value(c, "reduction", -100));
   std::printf("\ncircuit:");
-  for (unit const& u : r.circuit.units) std::printf(" %s;", text(u).c_str());
-  std::printf("\nreport: %s\n", report.c_str());
+  for (nlohmann::json const& u : report.at("circuit").at("units")) {
+    std::printf(" %s %s", u.at("kind").get<std::string>().c_str(), u.at("layer").dump().c_str());
+    for (char const* const number : {"head", "neuron"})
+      if (u.contains(number)) std::printf(".%s", u[number].dump().c_str());
+    std::printf(";");
+  }
+  std::printf("\n%s\nreport: %s\n", report.at("verdict").at("sentence").get<std::string>().c_str(),
+              page.c_str());
+}
+
+void conclude(common_options const& common, nlohmann::json const& report) {
+  show(common, report, common.output + "/report.html");
+  nlohmann::ordered_json summary{{"output", common.output}};
+  for (char const* key : {"harm", "keep", "verdict"}) summary[key] = report.at(key);
+  if (common.json) print_summary(common, summary);
 }
 
 /// `--model planted` works on the planted model and its data.
@@ -230,8 +251,7 @@ void run_surgery(common_options& common, surgery_options o) {
     require_same_settings(read_json(settings_path), settings, common.output);
     if (detail::is_file(report_path)) {
       say(common, common.output + " is already complete");
-      print_summary(common, {{"output", common.output}, {"complete", true}});
-      return;
+      return conclude(common, read_json(report_path));
     }
   }
   write_file(settings_path, settings.dump(2) + "\n");
@@ -253,10 +273,7 @@ void run_surgery(common_options& common, surgery_options o) {
 
   nlohmann::json const report = make_report(model, common, o, data, r, made);
   write_report(common.output, report);
-  show(common, o, r, common.output + "/report.html");
-  nlohmann::ordered_json summary{{"output", common.output}};
-  for (char const* key : {"harm", "keep", "verdict"}) summary[key] = report.at(key);
-  if (common.json) print_summary(common, summary);
+  conclude(common, report);
 }
 
 }  // namespace

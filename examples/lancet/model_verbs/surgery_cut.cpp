@@ -184,6 +184,10 @@ intervention<backend> find_cut(model_type const& model, common_options const& co
     }
     r.sizes.push_back(std::move(size));
   }
+  r.target_reached = reached;
+  if (!reached)
+    say(common, "no size reaches the target of " + std::to_string(std::lround(100 * o.target)) +
+                    " % on validation: going on with the one that comes nearest");
   r.training_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return std::move(*chosen);
 }

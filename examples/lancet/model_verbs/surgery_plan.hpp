@@ -100,6 +100,7 @@ struct surgery_results {
   lancet::circuit circuit;
   std::vector<std::pair<index, lancet::measured_share>> faithfulness;  ///< by circuit size
   std::vector<surgery_size> sizes;
+  bool target_reached = false;  ///< on validation, by the size that was taken
   lancet::validation_result validation;
   std::vector<std::pair<std::string, lancet::validation_result>> controls;
   lancet::text_measure control_text;  ///< of the surgery, on the windows that controls and doses see

@@ -156,11 +156,9 @@ using lancet::index;
 [[nodiscard]] json items_json(std::vector<contrast_pair> const& pairs, paired_measure const& m) {
   json out = json::array();
   for (std::size_t i = 0; i < pairs.size(); ++i)
-    out.push_back(
-        {{"text", pairs[i].clean_text + " [" + pairs[i].answer_text + " / " + pairs[i].contrast_text + " ]"},
-         {"group", pairs[i].group},
-         {"before", m.before[i]},
-         {"after", m.after[i]}});
+    out.push_back(item_json(
+        pairs[i], pairs[i].clean_text + " [" + pairs[i].answer_text + " / " + pairs[i].contrast_text + " ]",
+        m.before[i], m.after[i]));
   return out;
 }
 
@@ -360,6 +358,10 @@ nlohmann::ordered_json make_report(model_type const& model, common_options const
                     {"trainable", r.trainable}};
   report["verdict"] = verdict_of(r);
   report["notes"] = unmeasured_json(v);
+  if (!r.target_reached)
+    report["notes"].push_back("No circuit size that was tried lowers the harm of the validation pairs by " +
+                              percent(o.target) +
+                              " and keeps the other answers: the one nearest to it was taken.");
   return report;
 }
 

@@ -31,10 +31,7 @@ struct options {
 [[nodiscard]] json items_json(lancet::test_pairs const& pairs, lancet::harm_measure const& h) {
   json out = json::array();
   for (std::size_t i = 0; i < h.before.size(); ++i)
-    out.push_back({{"text", pairs.pairs[i].clean_text},
-                   {"group", pairs.pairs[i].group},
-                   {"before", number(h.before[i])},
-                   {"after", number(h.after[i])}});
+    out.push_back(item_json(pairs.pairs[i], pairs.pairs[i].clean_text, h.before[i], h.after[i]));
   return out;
 }
 

@@ -107,6 +107,11 @@ namespace detail {
   if (find(line, "subject") && tokens && !p.clean_text.empty())
     p.subject =
         subject_tokens(p.clean_text, get<std::string>(line, "subject", where), *tokens, p.clean, where);
+  nlohmann::json other = line;
+  for (char const* const known : {"clean", "corrupted", "answer", "contrast", "clean_ids", "corrupted_ids",
+                                  "answer_ids", "contrast_ids", "subject", "group", "split"})
+    other.erase(known);
+  if (!other.empty()) p.other = other.dump();
   return p;
 }
 
