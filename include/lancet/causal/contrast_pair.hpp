@@ -19,8 +19,8 @@ struct contrast_pair {
   std::vector<token> contrast;        ///< empty, or the other answer
   std::optional<layer_span> subject;  ///< token positions [first, last] of the subject in `clean`
   std::string clean_text, corrupted_text, answer_text, contrast_text, group;
-  index line = 0;     ///< of the file it came from
-  std::string other;  ///< a JSON object of the line's members that mean nothing here; empty: none
+  index line = 0;          ///< of the file it came from
+  std::string other = {};  ///< a JSON object of the line's members that mean nothing here; empty: none
 };
 
 enum class split { train, validation, test };
