@@ -46,6 +46,24 @@ BOOST_AUTO_TEST_CASE(plain_and_linear) {
   check(settings_of(R"({"type": "linear", "factor": 4.0})", true), 100, by_four);
 }
 
+// Left out, either would change what is computed.
+BOOST_AUTO_TEST_CASE(settings_that_would_be_passed_over_are_refused) {
+  std::string const where = "config.json";
+  auto const read = [&](char const* text) {
+    nlohmann::json const json = parse_json(text, where);
+    return detail::rope_object({json, where}).value<double>("factor", 1);
+  };
+  BOOST_TEST(read(R"({"rope_scaling": null, "rope_parameters": {"factor": 3}})") == 3);
+  BOOST_TEST(read(R"({"rope_scaling": {"factor": 3}, "rope_parameters": {"factor": 3}})") == 3);
+  check_throws<file_error>([&] { read(R"({"rope_scaling": "linear"})"); },
+                           "config.json: rope_scaling: got string, expected an object");
+  check_throws<file_error>([&] { read(R"({"rope_parameters": [2]})"); },
+                           "config.json: rope_parameters: got array, expected an object");
+  check_throws<file_error>(
+      [&] { read(R"({"rope_scaling": {"factor": 3}, "rope_parameters": {"factor": 2}})"); },
+      "rope_scaling: got other settings than those of rope_parameters");
+}
+
 BOOST_AUTO_TEST_CASE(dynamic_follows_the_sequence) {
   rope_settings const r = settings_of(R"({"rope_type": "dynamic", "factor": 2.0})");
   check(r, 100, {1, 0.316227764, 0.1, 0.0316227786, 0.01, 0.00316227786, 0.001, 0.000316227786});

@@ -208,10 +208,11 @@ void show(common_options const& common, nlohmann::json const& report, std::strin
               page.c_str());
 }
 
-void conclude(common_options const& common, nlohmann::json const& report) {
+void conclude(common_options const& common, nlohmann::json const& report, bool complete) {
   show(common, report, common.output + "/report.html");
   nlohmann::ordered_json summary{{"output", common.output}};
   for (char const* key : {"harm", "keep", "verdict"}) summary[key] = report.at(key);
+  if (complete) summary["complete"] = true;  // already, before this run
   if (common.json) print_summary(common, summary);
 }
 
@@ -251,7 +252,7 @@ void run_surgery(common_options& common, surgery_options o) {
     require_same_settings(read_json(settings_path), settings, common.output);
     if (detail::is_file(report_path)) {
       say(common, common.output + " is already complete");
-      return conclude(common, read_json(report_path));
+      return conclude(common, read_json(report_path), true);
     }
   }
   write_file(settings_path, settings.dump(2) + "\n");
@@ -273,7 +274,7 @@ void run_surgery(common_options& common, surgery_options o) {
 
   nlohmann::json const report = make_report(model, common, o, data, r, made);
   write_report(common.output, report);
-  conclude(common, report);
+  conclude(common, report, false);
 }
 
 }  // namespace

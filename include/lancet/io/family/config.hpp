@@ -185,13 +185,22 @@ inline constexpr std::string_view rope_keys[] = {"rope_type",        "type",
   return r;
 }
 
-/// The object that holds a layer type's rotary settings, in transformers' present style or the one before.
+/// The object that holds a layer type's rotary settings, in transformers' present style (rope_parameters) or the one
+/// before (rope_scaling). Both together must say the same.
 [[nodiscard]] inline config rope_object(config const& c, char const* layer_type = nullptr) {
   static nlohmann::json const empty = nlohmann::json::object();
-  auto const* v = find(c.json, "rope_parameters");
-  if (v && v->is_object() && layer_type && v->contains(layer_type)) v = &v->at(layer_type);
-  if (!v || v->is_null()) v = find(c.json, "rope_scaling");
-  return {v && v->is_object() ? *v : empty, c.where};
+  auto const object = [&](char const* key) -> nlohmann::json const* {
+    auto const* v = find(c.json, key);
+    if (!v || v->is_null()) return nullptr;
+    if (!v->is_object()) c.fail(key, v->type_name(), "an object");
+    return v;
+  };
+  auto const *v = object("rope_parameters"), *before = object("rope_scaling");
+  if (v && before && *v != *before)
+    c.fail("rope_scaling", "other settings than those of rope_parameters", "the same or one of them");
+  if (!v) v = before;
+  if (v && layer_type && v->contains(layer_type)) v = &v->at(layer_type);
+  return {v ? *v : empty, c.where};
 }
 
 /// Dimensions of a head that turn.
