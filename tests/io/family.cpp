@@ -220,7 +220,7 @@ gguf_bytes small_model(std::string const& family, std::uint64_t more = 0,
   gguf_bytes g;
   auto const key = [&](char const* name) { return family + "." + name; };
   bool const layer_norm = family == "gpt2" || family == "gptneox";
-  g.header(1, 8 + more);
+  g.header(1, (family == "gpt2" ? 7 : 8) + more);
   g.string("general.architecture", family);
   g.scalar<std::uint32_t>(key("block_count"), g_u32, 1)
       .scalar<std::uint32_t>(key("embedding_length"), g_u32, 8);
@@ -229,7 +229,7 @@ gguf_bytes small_model(std::string const& family, std::uint64_t more = 0,
   g.scalar<std::uint32_t>(key("context_length"), g_u32, 32);
   g.scalar<float>(key(layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"),
                   g_f32, 1e-5f);
-  g.scalar<std::uint32_t>(key("attention.sliding_window"), g_u32, 4);
+  if (family != "gpt2") g.scalar<std::uint32_t>(key("attention.sliding_window"), g_u32, 4);
   if (add) add(g);
   g.tensor("token_embd.weight", {8, 4}, 0, 0).pad().zeros(8 * 4 * 4);
   return g;
@@ -255,6 +255,40 @@ BOOST_AUTO_TEST_CASE(families_of_gguf) {
   BOOST_TEST(describe(small_model("gemma3")).arch.local_rope.base == 10000.0);
   check_throws<file_error>([] { static_cast<void>(describe(small_model("mamba"))); },
                            "got architecture 'mamba', expected one of: llama, qwen2");
+}
+
+// What one family reads would be passed over in another.
+BOOST_AUTO_TEST_CASE(settings_of_another_family_in_gguf) {
+  auto const with = [](std::string const& family, char const* key, float value) {
+    return describe(
+        small_model(family, 1, [&](gguf_bytes& g) { g.scalar<float>(family + "." + key, g_f32, value); }));
+  };
+  for (char const* const key : {"attn_logit_softcapping", "final_logit_softcapping"}) {
+    BOOST_TEST((with("gemma2", key, 20).arch.norms == norm_place::around));
+    BOOST_TEST(with("llama", key, 0).arch.logit_cap == 0.0);
+    check_throws<file_error>([&] { with("llama", key, 20); },
+                             std::string(key) + ": got 20.000000, expected 0");
+    check_throws<file_error>([&] { with("gemma3", key, 20); }, "in a model of gemma3");
+  }
+  BOOST_TEST(with("gemma3", "rope.freq_base_swa", 20000).arch.local_rope.base == 20000.0);
+  BOOST_TEST(with("llama", "rope.freq_base_swa", 10000).arch.rope.base == 10000.0);
+  check_throws<file_error>([&] { with("llama", "rope.freq_base_swa", 20000); },
+                           "rope.freq_base_swa: got 20000");
+  check_throws<file_error>(
+      [] {
+        static_cast<void>(describe(small_model("gpt2", 1, [](gguf_bytes& g) {
+          g.scalar<std::uint32_t>("gpt2.attention.sliding_window", g_u32, 4);
+        })));
+      },
+      "attention.sliding_window: got 4, expected 0 in a model of gpt2");
+  auto const parallel = [](std::string const& family, bool value) {
+    return describe(small_model(family, 1, [&](gguf_bytes& g) {
+      g.scalar<std::uint8_t>(family + ".use_parallel_residual", g_bool, value ? 1 : 0);
+    }));
+  };
+  BOOST_TEST((parallel("llama", false).arch.residual == residual_kind::serial));
+  check_throws<file_error>([&] { parallel("llama", true); },
+                           "use_parallel_residual: got true, expected false");
 }
 
 BOOST_AUTO_TEST_CASE(keys_of_gguf_that_change_the_mathematics) {

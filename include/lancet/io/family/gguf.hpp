@@ -187,6 +187,22 @@ inline void refuse_unknown_keys(gguf_keys const& k) {
   if (!k.value<bool>("attention.causal", true)) k.fail("attention.causal", "false", "true");
 }
 
+/// Refuses settings that this family's models do not have, unless they are those that change nothing.
+inline void refuse_foreign_settings(gguf_keys const& k, gguf_family const& family, architecture const& a) {
+  auto const expect = [&](char const* key, double neutral) {
+    if (double const got = k.value<double>(key, neutral); got != neutral)
+      k.fail(key, std::to_string(got),
+             std::to_string(neutral) + " in a model of " + std::string(family.name));
+  };
+  if (family.name != "gemma2") expect("attn_logit_softcapping", 0), expect("final_logit_softcapping", 0);
+  if (family.local_base <= 0) expect("rope.freq_base_swa", a.rope.base);
+  if (index const window = k.value<index>("attention.sliding_window", 0);
+      window != 0 && a.positions != position_kind::rope)
+    k.fail("attention.sliding_window", std::to_string(window), "0 in a model of " + std::string(family.name));
+  if (family.name != "gptneox" && k.value<bool>("use_parallel_residual", false))
+    k.fail("use_parallel_residual", "true", "false in a model of " + std::string(family.name));
+}
+
 [[nodiscard]] inline architecture gguf_architecture(gguf_keys const& k, gguf_family const& family) {
   refuse_unknown_keys(k);
   architecture a;
@@ -238,6 +254,7 @@ inline void refuse_unknown_keys(gguf_keys const& k) {
     a.local_rope.magnitude = k.value<double>("rope.scaling.attn_factor", 1);
   }
   a.tied_unembedding = !k.tensors.find("output.weight");
+  refuse_foreign_settings(k, family, a);
   return a;
 }
 
